@@ -1,0 +1,4 @@
+import AsyncHTTPClient
+@main struct Stub_device {
+    static func main() {}
+}

@@ -1,0 +1,5 @@
+import Hummingbird
+import GRDB
+@main struct Stub_signaling_server {
+    static func main() {}
+}

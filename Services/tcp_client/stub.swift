@@ -1,0 +1,3 @@
+@main struct Stub_tcp_client {
+    static func main() {}
+}

@@ -1,0 +1,3 @@
+@main struct Stub_tcp_server {
+    static func main() {}
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Crypto
+
+/// A device's self-proving name: a UUID of version 8 (RFC 9562, section 5.8) whose 122 free bits are the first 122 bits
+/// of SHA-256 over the device's public key (P-256, SubjectPublicKeyInfo in DER).
+///
+/// The one owner of the text form: lower-case `8-4-4-4-12` when printed, either case when parsed.
+package struct DeviceID: Hashable, Sendable {
+    /// Bits 0 to 63: 48 of the digest, the version, 12 of the digest.
+    private let high: UInt64
+    /// Bits 64 to 127: the variant, 62 of the digest.
+    private let low: UInt64
+
+    /// The id of whoever has the private half of `key`.
+    package init(of key: P256.Signing.PublicKey) {
+        let digest = SHA256.hash(data: key.derRepresentation)
+        let leading = digest.prefix(16).reduce((0, 0)) { (words: (UInt64, UInt64), byte: UInt8) in
+            (words.0 << 8 | words.1 >> 56, words.1 << 8 | UInt64(byte))
+        }
+        high = (leading.0 & ~0xFFFF) | Self.version | (leading.0 >> 4 & 0x0FFF)
+        low = Self.variant | (leading.0 & 0xF) << 58 | leading.1 >> 6
+    }
+
+    /// Parses the text form; nil for anything else, and for a UUID of another version or variant.
+    package init?(_ text: some StringProtocol) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == Self.textLength else { return nil }
+        var words: (UInt64, UInt64) = (0, 0)
+        for (position, byte) in bytes.enumerated() {
+            if Self.hyphens.contains(position) {
+                guard byte == UInt8(ascii: "-") else { return nil }
+            } else {
+                guard let digit = Self.value(ofHexDigit: byte) else { return nil }
+                words = (words.0 << 4 | words.1 >> 60, words.1 << 4 | digit)
+            }
+        }
+        guard words.0 & 0xF000 == Self.version, words.1 >> 62 == Self.variant >> 62 else { return nil }
+        (high, low) = words
+    }
+
+    /// Enough of the id for a person to tell devices apart: its first eight digits.
+    package var short: String { String(description.prefix(8)) }
+
+    private static let version: UInt64 = 0x8000
+    private static let variant: UInt64 = 0b10 << 62
+    private static let textLength = 36
+    private static let hyphens: Set<Int> = [8, 13, 18, 23]
+
+    private static func value(ofHexDigit byte: UInt8) -> UInt64? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte - UInt8(ascii: "A") + 10)
+        default: nil
+        }
+    }
+}
+
+extension DeviceID: CustomStringConvertible {
+    package var description: String {
+        var text = ""
+        text.reserveCapacity(Self.textLength)
+        for position in 0..<32 {
+            if [8, 12, 16, 20].contains(position) { text.append("-") }
+            let word = position < 16 ? high : low
+            let digit = word >> UInt64(60 - 4 * (position % 16)) & 0xF
+            text.append(String(digit, radix: 16))
+        }
+        return text
+    }
+}
+
+/// By value, as the text form sorts: the order in which two devices decide whose connection stays.
+extension DeviceID: Comparable {
+    package static func < (left: DeviceID, right: DeviceID) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+}
