@@ -113,8 +113,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, configuration, logging, metrics, nioCore, nioPosix,
-                nioSSL, serviceLifecycle,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, logging, metrics, nioCore, nioPosix, nioSSL, nioTLS,
+                protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours
