@@ -95,7 +95,8 @@ let package = Package(
         .executableTarget(
             name: "signaling_server",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging, metrics,
+                "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging,
+                metrics,
                 nioCore, serviceLifecycle,
             ],
             path: "Services/signaling_server",
@@ -113,7 +114,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, logging, metrics, nioCore, nioPosix, nioSSL, nioTLS,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, logging, metrics, nioCore, nioPosix, nioSSL,
+                nioTLS,
                 protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
@@ -122,8 +124,7 @@ let package = Package(
         .executableTarget(
             name: "tcp_client",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, configuration, logging, nioCore, nioPosix, nioSSL,
-                serviceLifecycle,
+                "MeshCore", "MeshProgram", argumentParser, nioCore, nioPosix, nioSSL, nioTLS, protobuf,
             ],
             path: "Services/tcp_client",
             swiftSettings: ours
@@ -156,13 +157,16 @@ let package = Package(
         ),
         .testTarget(
             name: "DeviceTests",
-            dependencies: ["MeshCore", "MeshProgram", "TestSupport", "device", logging, nioCore, nioEmbedded, nioPosix],
+            dependencies: [
+                "MeshCore", "MeshProgram", "TestSupport", "device", logging, nioCore, nioEmbedded, nioPosix,
+            ],
             swiftSettings: ours
         ),
         .testTarget(
             name: "TcpServerTests",
             dependencies: [
-                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioPosix, protobuf,
+                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioPosix,
+                protobuf,
             ],
             swiftSettings: ours
         ),

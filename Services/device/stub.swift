@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+
 @main struct Stub_device {
     static func main() {}
 }

@@ -1,5 +1,6 @@
-import Hummingbird
 import GRDB
+import Hummingbird
+
 @main struct Stub_signaling_server {
     static func main() {}
 }

@@ -18,7 +18,9 @@ final class AccountFile: Sendable {
         self.path = path
     }
 
-    /// The accounts as the file has them now; none where it is missing or can't be read. Blocks on the disk.
+    /// The accounts as the file has them now; none where it is missing or can't be read.
+    ///
+    /// Blocks on the disk.
     func current() -> AccountTable {
         cache.withLock { cache in
             let version = FileVersion(path: path)
@@ -80,7 +82,9 @@ struct AccountTable: Sendable {
     }
 
     /// A hash whose check takes as long as that of some account, always the same for the same text, so that the time
-    /// tells nobody whether there is an account of that name. Nil if no account can log in.
+    /// tells nobody whether there is an account of that name.
+    ///
+    /// Nil if no account can log in.
     func decoy(for user: String) -> String? {
         // Swift's hashes are seeded anew in each process: which account it is can't be known from outside.
         usable.isEmpty ? nil : usable[Int(UInt(bitPattern: user.hashValue) % UInt(usable.count))]

@@ -3,7 +3,9 @@
 import MeshCore
 
 /// What a password file says: a line `name:hash` for each account, as mkpasswd, htpasswd and `openssl passwd` make the
-/// hashes. Empty lines and those that begin with `#` are comments, and are kept.
+/// hashes.
+///
+/// Empty lines and those that begin with `#` are comments, and are kept.
 struct Accounts: Equatable, Sendable {
     private enum Line: Equatable {
         case account(AccountName, hash: String)
@@ -14,14 +16,17 @@ struct Accounts: Equatable, Sendable {
 
     init() {}
 
-    /// Reads a file's text. A line that is no account counts as a comment: it lets nobody in.
+    /// Reads a file's text.
+    ///
+    /// A line that is no account counts as a comment: it lets nobody in.
     init(parsing text: String) {
         var seen: Set<AccountName> = []
         lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             let line = line.hasSuffix("\r") ? line.dropLast() : line
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             // Of two lines for one name the first counts, as with htpasswd.
-            guard parts.count == 2, !line.hasPrefix("#"), let name = AccountName(parts[0]), seen.insert(name).inserted else {
+            guard parts.count == 2, !line.hasPrefix("#"), let name = AccountName(parts[0]), seen.insert(name).inserted
+            else {
                 return .other(String(line))
             }
             return .account(name, hash: String(parts[1]))
@@ -53,7 +58,9 @@ struct Accounts: Equatable, Sendable {
         }.map { $0 + 1 }
     }
 
-    /// The hash of an account. Setting one adds or changes the account, setting nil removes it.
+    /// The hash of an account.
+    ///
+    /// Setting one adds or changes the account, setting nil removes it.
     subscript(name: AccountName) -> String? {
         get { all.first { $0.name == name }?.hash }
         set {

@@ -23,7 +23,9 @@ final class Authenticator: Sendable {
         pool.start()
     }
 
-    /// Whether `password` is that of the account `user`. An unknown account takes as long as a wrong password.
+    /// Whether `password` is that of the account `user`.
+    ///
+    /// An unknown account takes as long as a wrong password.
     func verify(
         user: String,
         password: String,
@@ -43,7 +45,9 @@ final class Authenticator: Sendable {
         return verdict.flatMapErrorThrowing { _ in .busy(retryAfter: .seconds(2)) }
     }
 
-    /// Ends the threads. What waits is answered as busy.
+    /// Ends the threads.
+    ///
+    /// What waits is answered as busy.
     func shutdown() async {
         try? await pool.shutdownGracefully()
     }

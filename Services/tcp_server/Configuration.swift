@@ -15,10 +15,20 @@ struct RelayOptions: ParsableArguments {
     @Option(help: "The TCP port to listen on; 0 takes a free one. (default: 8081)")
     var port: UInt16?
 
-    @Option(help: ArgumentHelp("The password file: lines of name:crypt-hash. (default: accounts in the state directory)", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "The password file: lines of name:crypt-hash. (default: accounts in the state directory)",
+            valueName: "file"
+        )
+    )
     var accounts: String?
 
-    @Option(help: ArgumentHelp("A certificate chain in PEM. (default: self-signed, made on the first start)", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "A certificate chain in PEM. (default: self-signed, made on the first start)",
+            valueName: "file"
+        )
+    )
     var tlsCertificate: String?
 
     @Option(help: ArgumentHelp("The key of --tls-certificate, in PEM.", valueName: "file"))
@@ -58,10 +68,18 @@ struct Configuration {
         place = Relay.Place(
             host: settings.value("host", flag: options.host, default: "127.0.0.1"),
             port: settings.value("port", flag: options.port, default: 8_081),
-            allowsPlaintext: settings.value("allow-plaintext", flag: options.allowPlaintext ? true : nil, default: false),
+            allowsPlaintext: settings.value(
+                "allow-plaintext",
+                flag: options.allowPlaintext ? true : nil,
+                default: false
+            ),
             maximumConnections: maximumConnections,
-            loginTime: settings.value("login-timeout", flag: options.loginTimeout, default: TimeSpan(RelayLimits.loginTime))
-                .amount,
+            loginTime: settings.value(
+                "login-timeout",
+                flag: options.loginTimeout,
+                default: TimeSpan(RelayLimits.loginTime)
+            )
+            .amount,
             retention: RoomLog.Retention(messages: history, bytes: 8 * 1_024 * 1_024)
         )
         logLevel = settings.value("log-level", flag: options.common.logLevel, default: LogLevel(.info))
@@ -89,7 +107,10 @@ struct Configuration {
                 chain = try NIOSSLCertificate.fromPEMFile(certificate)
                 privateKey = try NIOSSLPrivateKey(file: key, format: .pem)
             } catch {
-                throw ProgramFailure(.configuration, "can't use --tls-certificate \(certificate) and --tls-key \(key): \(error)")
+                throw ProgramFailure(
+                    .configuration,
+                    "can't use --tls-certificate \(certificate) and --tls-key \(key): \(error)"
+                )
             }
         } else {
             do {
@@ -100,7 +121,9 @@ struct Configuration {
                 throw ProgramFailure(.cannotCreate, "no certificate: \(error)")
             }
         }
-        guard let leaf = chain.first else { throw ProgramFailure(.configuration, "--tls-certificate holds no certificate") }
+        guard let leaf = chain.first else {
+            throw ProgramFailure(.configuration, "--tls-certificate holds no certificate")
+        }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) },
             privateKey: .privateKey(privateKey)

@@ -28,6 +28,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var bytes = ByteBuffer()
     private var deadline: Scheduled<Void>?
     private var isDecided = false
+    private var isInputClosed = false
 
     /// `adopt` is told of the connection that comes of it.
     init(
@@ -74,7 +75,8 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
             if case .handshakeCompleted = event { waitForDialect(context) }
         case let event as ChannelEvent where event == .inputClosed && !isDecided:
             // Nothing more comes that could decide it.
-            install(.lines, context)
+            isInputClosed = true
+            return install(.lines, context)
         default:
             break
         }
@@ -147,6 +149,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
             context.fireChannelRead(wrapInboundOut(bytes))
             context.fireChannelReadComplete()
         }
+        if isInputClosed { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
         pipeline.removeHandler(context: context, promise: nil)
     }
 
@@ -156,6 +159,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         let words = "This is a chat relay: use tcp_client, or nc.\n"
         let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(words.utf8.count)\r\n"
         let answer = ByteBuffer(string: head + "Connection: close\r\n\r\n" + words)
-        context.writeAndFlush(wrapOutboundOut(answer)).assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(answer)).assumeIsolated().whenComplete { _ in context.close(promise: nil)
+        }
     }
 }

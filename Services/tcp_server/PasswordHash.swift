@@ -8,18 +8,24 @@ import Foundation
 /// Each call is as slow as the hash's author meant it to be, and takes memory besides (16 MiB for the preferred
 /// method): never on an event loop.
 enum PasswordHash {
-    /// The methods whose hashes can let somebody in. libcrypt knows others, all of them too cheap to guess.
+    /// The methods whose hashes can let somebody in.
+    ///
+    /// The library knows others, all of them too cheap to guess.
     static let acceptedPrefixes = ["$y$", "$gy$", "$7$", "$2b$", "$2y$", "$2a$", "$6$", "$5$"]
 
     /// The longest password in bytes; libcrypt takes no longer one.
     static let longestPassword = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
 
-    /// Whether `hash` was made by a method that is accepted. Says nothing about whether it is whole.
+    /// Whether `hash` was made by a method that is accepted.
+    ///
+    /// Says nothing about whether it is whole.
     static func isAccepted(_ hash: String) -> Bool {
         acceptedPrefixes.contains { hash.hasPrefix($0) }
     }
 
-    /// Whether `hash` is that of `password`. False for a hash that is no hash, and for a password that can't be one.
+    /// Whether `hash` is that of `password`.
+    ///
+    /// False for a hash that is no hash, and for a password that can't be one.
     static func matches(_ password: String, _ hash: String) -> Bool {
         guard isAccepted(hash), isUsable(password), let result = crypt(password, setting: hash) else { return false }
         return isEqualInConstantTime(Array(result.utf8), Array(hash.utf8))

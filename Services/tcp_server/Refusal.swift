@@ -2,7 +2,9 @@
 
 import Metrics
 
-/// Why somebody was not given what they asked for. Each is counted under its name.
+/// Why somebody was not given what they asked for.
+///
+/// Each is counted under its name.
 enum Refusal: String, CaseIterable {
     case refusedLogin = "refused_login"
     case violation

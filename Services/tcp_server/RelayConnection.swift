@@ -6,7 +6,9 @@ import NIOCore
 import SwiftProtobuf
 
 /// Drives one connection's ``RelaySession``: bytes in, requests to the machine; its actions and the room's log, bytes
-/// out. The connection's dialect is known.
+/// out.
+///
+/// The connection's dialect is known.
 ///
 /// Back-pressure goes both ways. A client that doesn't read is written nothing more than its channel takes: it is only a
 /// cursor in the log. And while its channel is full nothing is read from it, so that answers can't pile up.
@@ -237,7 +239,9 @@ extension RelayConnection {
         if isOver, session.takesRequests { throw .notAllowed("too much before the login") }
     }
 
-    /// The client sends nothing more. What it published is acknowledged, and what it was to be told is told, first.
+    /// The client sends nothing more.
+    ///
+    /// What it published is acknowledged, and what it was to be told is told, first.
     private func finishInput() {
         guard let context else { return }
         // Behind the commit of this turn.
@@ -320,8 +324,10 @@ extension RelayConnection {
         }
     }
 
-    /// Sends what is waiting and then the end of our side. The client has a moment to close its own: closing at once
-    /// while unread bytes are there would reset the connection and lose the last words.
+    /// Sends what is waiting and then the end of our side.
+    ///
+    /// The client has a moment to close its own: closing at once while unread bytes are there would reset the
+    /// connection and lose the last words.
     private func end() {
         leave()
         guard let context else { return }

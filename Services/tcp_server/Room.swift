@@ -5,7 +5,9 @@ import MeshCore
 import NIOCore
 import SwiftProtobuf
 
-/// The room that everyone is in, and who is in it. Belongs to one event loop, like all its connections.
+/// The room that everyone is in, and who is in it.
+///
+/// Belongs to one event loop, like all its connections.
 ///
 /// What is published in one turn of the loop is one batch: it is sealed, stored, acknowledged and shown to the readers
 /// together, at the end of the turn. A store that keeps batches on disk takes its place in ``commit()``.
@@ -28,6 +30,7 @@ final class Room {
     var connections: [RelayConnection] { present.values.map(\.connection) }
 
     /// Lets `connection` in as `name`, and says where it begins to read; nil while the account has another session.
+    ///
     /// A connection that the same session had before is ended.
     func enter(
         _ connection: RelayConnection,
@@ -53,8 +56,9 @@ final class Room {
         present[member.name] = nil
     }
 
-    /// Appends a message; it is acknowledged when it is stored. The same id from the same account gets the sequence that
-    /// it got before.
+    /// Appends a message; it is acknowledged when it is stored.
+    ///
+    /// The same id from the same account gets the sequence that it got before.
     func publish(_ publish: WirePublish, by member: Member, from connection: RelayConnection) {
         var accepted = WireAccepted.with {
             $0.clientMessageID = publish.clientMessageID

@@ -15,7 +15,8 @@ package struct KeyFingerprint: Hashable, Sendable, CustomStringConvertible {
 
     /// Parses the text form; nil for anything else.
     package init?(_ text: some StringProtocol) {
-        guard text.hasPrefix(Self.prefix), Data(base64Encoded: text.dropFirst(Self.prefix.count) + "=")?.count == 32 else {
+        guard text.hasPrefix(Self.prefix), Data(base64Encoded: text.dropFirst(Self.prefix.count) + "=")?.count == 32
+        else {
             return nil
         }
         description = String(text)

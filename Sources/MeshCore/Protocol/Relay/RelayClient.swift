@@ -29,6 +29,8 @@ package struct RelayClient: Equatable, Sendable {
     /// What a person or a script is shown.
     package enum Line: Equatable, Sendable {
         case welcome(user: String)
+        /// The connection is back. What was typed meanwhile is on its way.
+        case reconnected
         case message(WireMessage, isHistory: Bool)
         case accepted(text: String, sequence: UInt64)
         /// The relay refused a text.
@@ -37,7 +39,8 @@ package struct RelayClient: Equatable, Sendable {
         /// The relay's log is another one: what was missed of the old one is not to be had.
         case logLost
         case refused(because: String)
-        case disconnected(because: String, retryIn: TimeAmount)
+        /// The connection is lost, or the relay too busy: it is tried again until the patience is at its end.
+        case disconnected(because: String)
     }
 
     package enum Outcome: Equatable, Sendable {
@@ -54,9 +57,9 @@ package struct RelayClient: Equatable, Sendable {
         package var reconnect = Backoff(shortest: .milliseconds(500), longest: .seconds(15))
         /// How long to look for a relay that was lost.
         package var patience: TimeAmount
-        /// After this much silence the relay is asked whether it is there,
+        /// After this much silence the relay is asked whether it is there.
         package var pingAfter = TimeAmount.seconds(3)
-        /// and after this much it is taken for dead.
+        /// After this much it is taken for dead.
         package var deadAfter = TimeAmount.seconds(9)
         package var connectWithin = TimeAmount.seconds(10)
         package var passwords: Int
@@ -101,6 +104,9 @@ package struct RelayClient: Equatable, Sendable {
         self.policy = policy
         backoff = policy.reconnect
     }
+
+    /// The texts that the relay has not accepted yet.
+    package var unaccepted: Int { outbox.count }
 
     /// Whether more texts may be handed over now.
     package var takesTexts: Bool { outbox.count < policy.outbox }
@@ -231,7 +237,7 @@ extension RelayClient {
         lostAt = nil
         let isFirst = !hasBeenOnline
         hasBeenOnline = true
-        var actions: [Action] = isFirst ? [.show(.welcome(user: welcome.user))] : []
+        var actions: [Action] = [.show(isFirst ? .welcome(user: welcome.user) : .reconnected)]
         if let head = welcome.heads.first(where: { $0.room == lobby }) {
             historyUpTo = head.sequence
             if let position, position.log != head.log { actions.append(.show(.logLost)) }
@@ -273,7 +279,9 @@ extension RelayClient {
 
     private mutating func accepted(_ acceptance: WireAccepted) -> [Action] {
         // Of a text that was sent twice, the second acceptance.
-        guard let index = outbox.firstIndex(where: { $0.clientMessageID == acceptance.clientMessageID }) else { return [] }
+        guard let index = outbox.firstIndex(where: { $0.clientMessageID == acceptance.clientMessageID }) else {
+            return []
+        }
         let publish = outbox.remove(at: index)
         return [.show(.accepted(text: publish.text, sequence: acceptance.sequence))] + leaveIfDone()
     }
@@ -327,12 +335,15 @@ extension RelayClient {
         at now: NIODeadline,
         using generator: inout some RandomNumberGenerator
     ) -> [Action] {
-        let lost = lostAt ?? now
-        lostAt = lost
-        if now - lost >= policy.patience { return finish(.lost(reason, unaccepted: outbox.count)) }
         let pause = max(least, backoff.failed(using: &generator))
         state = .waiting
-        return [.show(.disconnected(because: reason, retryIn: pause)), .setTimer(now + pause)]
+        guard let lostAt else {
+            lostAt = now
+            return [.show(.disconnected(because: reason)), .setTimer(now + pause)]
+        }
+        // Said once: that the search goes on is no news.
+        if now - lostAt >= policy.patience { return finish(.lost(reason, unaccepted: outbox.count)) }
+        return [.setTimer(now + pause)]
     }
 
     private mutating func leaveIfDone() -> [Action] {

@@ -4,7 +4,9 @@ package import NIOCore
 import SwiftProtobuf
 
 /// The relay's side of one connection, from the first byte that means something to the last: who it is, and what it may
-/// do. Knows no dialect, no socket and no other connection.
+/// do.
+///
+/// Knows no dialect, no socket and no other connection.
 ///
 /// ```
 /// connecting ─ opened ─▶ awaitingLogin ─ login ─▶ verifying ─ right ─▶ entering ─ entered ─▶ online ─▶ ended
@@ -64,7 +66,9 @@ package struct RelaySession: Equatable, Sendable {
 
     package init() {}
 
-    /// Whether the driver may hand over the next request. While a password is checked it keeps what comes.
+    /// Whether the driver may hand over the next request.
+    ///
+    /// While a password is checked it keeps what comes.
     package var takesRequests: Bool {
         switch state {
         case .awaitingLogin, .online: true
