@@ -11,7 +11,8 @@ import Testing
 
     @Test(arguments: [
         ("MESH/1\r\n", FirstBytes.dialect(.binary)), ("MESH/1\r\nmore", .dialect(.binary)), ("{", .dialect(.json)),
-        ("{\"login\"", .dialect(.json)), ("GET / HTTP/1.1\r\n", .http), ("POST /", .http), ("alice\n", .dialect(.lines)),
+        ("{\"login\"", .dialect(.json)), ("GET / HTTP/1.1\r\n", .http), ("POST /", .http),
+        ("alice\n", .dialect(.lines)),
         ("GETTY\n", .dialect(.lines)), ("MESH/2\r\n", .dialect(.lines)), ("\n", .dialect(.lines)),
         (" {", .dialect(.lines)), ("", .undecided), ("MESH/1\r", .undecided), ("M", .undecided), ("GET", .undecided),
     ])

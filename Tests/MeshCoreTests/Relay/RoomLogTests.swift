@@ -3,8 +3,8 @@
 import MeshCore
 import NIOCore
 import SwiftProtobuf
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct RoomLogTests {
     private let alice = Member(number: 0, name: AccountName("alice")!)

@@ -10,15 +10,18 @@ import Testing
     }
 
     @Test(arguments: [
-        "", ":", "a", "a:", ":1", "a:70000", "a:-1", "a:+1", "a:1 ", "::1:9000", "[::1]", "[a]:1", "[]:1", "a b:1", "a\n:1",
+        "", ":", "a", "a:", ":1", "a:70000", "a:-1", "a:+1", "a:1 ", "::1:9000", "[::1]", "[a]:1", "[]:1", "a b:1",
+        "a\n:1",
         "-a:1", "a:0x1", "a:１",
     ])
     func `anything else is no endpoint`(text: String) {
         #expect(Endpoint(text) == nil)
     }
 
-    @Test(arguments: [("127.0.0.1:1", true), ("[::1]:1", true), ("localhost:1", true), ("128.0.0.1:1", false),
-        ("127.example.org:1", false), ("[::2]:1", false), ("0.0.0.0:1", false)])
+    @Test(arguments: [
+        ("127.0.0.1:1", true), ("[::1]:1", true), ("localhost:1", true), ("128.0.0.1:1", false),
+        ("127.example.org:1", false), ("[::2]:1", false), ("0.0.0.0:1", false),
+    ])
     func `loopback is told from the rest`(text: String, isLoopback: Bool) throws {
         #expect(try #require(Endpoint(text)).isLoopback == isLoopback)
     }
