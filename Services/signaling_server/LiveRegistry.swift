@@ -23,6 +23,8 @@ package actor LiveRegistry: Service {
     private var replays: ReplayGuard
     private var unsaved: UnsavedRecords
     private var isWriting = false
+    /// Whether the last write failed.
+    private var isFailing = false
     private var waiting: [CheckedContinuation<Turn, Never>] = []
 
     private let store: any RegistryStore
@@ -158,13 +160,14 @@ package actor LiveRegistry: Service {
         do {
             try await store.apply(changes)
             unsaved.written(changes)
+            if isFailing { logger.notice("The registry is saved again") }
+            isFailing = false
             return nil
         } catch {
             unsaved.notWritten(changes)
-            logger.error(
-                "The registry can't be saved",
-                metadata: ["reason": "\(error)", "changes": "\(changes.count)"]
-            )
+            // Once, not for each of those who try again.
+            if !isFailing { logger.error("The registry can't be saved", metadata: ["reason": "\(error)"]) }
+            isFailing = true
             return error
         }
     }
