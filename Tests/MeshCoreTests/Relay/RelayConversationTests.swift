@@ -55,7 +55,7 @@ private struct World {
     init(seed: UInt64) {
         generator = SeededGenerator(seed: seed)
         for number in 0..<3 {
-            let name = AccountName("c\(number)")!
+            let name = AccountName.named("c\(number)")
             let policy = RelayClient.Policy(patience: .hours(10), passwords: 1)
             clients.append(
                 Client(
@@ -97,7 +97,7 @@ private struct World {
             perform(clients[number].machine.timerFired(at: now, using: &generator), number)
         } else if !clients[number].toRelay.isEmpty, Bool.random(using: &generator) {
             let request = clients[number].toRelay.removeFirst()
-            obey(clients[number].session!.received(request), number)
+            tell(number) { $0.received(request) }
         } else if !clients[number].fromRelay.isEmpty {
             let event = clients[number].fromRelay.removeFirst()
             perform(clients[number].machine.received(event, at: now, using: &generator), number)
@@ -134,19 +134,28 @@ private struct World {
         }
     }
 
+    /// Something happens to the relay's side of a connection, if that is still there.
+    private mutating func tell(_ number: Int, _ event: (inout RelaySession) -> [RelaySession.Action]) {
+        guard var session = clients[number].session else { return }
+        let actions = event(&session)
+        clients[number].session = session
+        obey(actions, number)
+    }
+
     /// The relay's driver, as the program has it.
     private mutating func obey(_ actions: [RelaySession.Action], _ number: Int) {
+        let name = clients[number].member.name
         for action in actions {
             switch action {
             case .send(let event): clients[number].fromRelay.append(event)
-            case .verify: obey(clients[number].session!.verified(.right(clients[number].member.name)), number)
+            case .verify: tell(number) { $0.verified(.right(name)) }
             case .enter(_, _, let positions):
                 let known = positions.first { $0.log == room.id }
                 let member = clients[number].member
                 clients[number].cursor =
                     known.map { room.resume(after: $0.sequence, member: member) } ?? room.start(of: member)
                 let head = WirePosition.with { ($0.room, $0.log, $0.sequence) = (lobby, room.id, room.head) }
-                obey(clients[number].session!.entered(.admitted(heads: [head])), number)
+                tell(number) { $0.entered(.admitted(heads: [head])) }
             case .publish(let publish): self.publish(publish, number)
             case .startLoginDeadline, .stopLoginDeadline: break
             case .end: close(number)

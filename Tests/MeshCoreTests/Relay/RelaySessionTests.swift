@@ -3,10 +3,11 @@
 import MeshCore
 import NIOCore
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @Suite struct RelaySessionTests {
-    private let alice = AccountName("alice")!
+    private let alice = AccountName.named("alice")
     private let login = RelayRequest.login(
         .with { ($0.user, $0.password, $0.session) = ("alice", "secret", "s") }
     )

@@ -7,8 +7,8 @@ import TestSupport
 import Testing
 
 @Suite struct RoomLogTests {
-    private let alice = Member(number: 0, name: AccountName("alice")!)
-    private let bob = Member(number: 1, name: AccountName("bob")!)
+    private let alice = Member(number: 0, name: .named("alice"))
+    private let bob = Member(number: 1, name: .named("bob"))
 
     private func log(messages: Int = 1_000, bytes: Int = 1 << 20) -> RoomLog {
         RoomLog(id: 1, room: lobby, retention: .init(messages: messages, bytes: bytes))
@@ -112,7 +112,7 @@ import Testing
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `any pace of reading gives each reader all of the others' messages in order`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
-        let members = (0..<4).map { Member(number: $0, name: AccountName("m\($0)")!) }
+        let members = (0..<4).map { Member(number: $0, name: .named("m\($0)")) }
         var log = log(messages: 10_000, bytes: 1 << 30)
         var cursors = members.map { log.start(of: $0) }
         var seen = [[String]](repeating: [], count: members.count)
