@@ -26,6 +26,8 @@ package struct ProgramFailure: Error, CustomStringConvertible {
         case `protocol` = 76
         case notPermitted = 77
         case configuration = 78
+        /// As a shell counts SIGINT.
+        case interrupted = 130
     }
 
     package let kind: Kind
