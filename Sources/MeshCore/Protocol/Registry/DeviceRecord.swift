@@ -21,6 +21,18 @@ package struct DeviceRecord: Equatable, Sendable {
     /// Whether the device proved its id with a signature.
     package var verified: Bool
 
+    package init(
+        registration: Registration,
+        observed: Endpoint?,
+        registeredAt: Date,
+        lastSeen: Date,
+        expiresAt: Date,
+        verified: Bool
+    ) {
+        (self.registration, self.observed, self.verified) = (registration, observed, verified)
+        (self.registeredAt, self.lastSeen, self.expiresAt) = (registeredAt, lastSeen, expiresAt)
+    }
+
     package var id: RecordID { registration.id }
 
     /// Where to dial the device, the best guess first: what it said, else where it was seen.

@@ -7,8 +7,9 @@ package import FoundationEssentials
 /// something, and performs it with the HTTP client of its choice.
 ///
 /// ```
+/// let nonce = SignalingRequest.nonce(using: &generator)
 /// let request = try SignalingRequest.register(registration)
-///     .signed(by: identity.key, authority: "mesh.example.org:8080", at: .now, nonce: SignalingRequest.nonce(using: &generator))
+///     .signed(by: identity.key, authority: "mesh.example.org:8080", at: .now, nonce: nonce)
 /// ```
 package struct SignalingRequest: Equatable, Sendable {
     package let method: String

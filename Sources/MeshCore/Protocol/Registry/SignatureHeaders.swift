@@ -26,7 +26,8 @@ struct SignatureHeaders {
         else { throw .malformed(header: "Signature-Input") }
         (self.signer, self.input) = (signer, input)
 
-        guard let key = try? P256.Signing.PublicKey(derRepresentation: fields.key()) else {
+        let der = try fields.key()
+        guard let key = try? P256.Signing.PublicKey(derRepresentation: der) else {
             throw .malformed(header: "Mesh-Key")
         }
         self.key = key
