@@ -97,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "signaling_server",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging, metrics,
+                "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging,
+                metrics,
                 nioCore, serviceLifecycle,
             ],
             path: "Services/signaling_server",
@@ -115,8 +116,9 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, configuration, logging, metrics, nioCore, nioPosix,
-                nioSSL, serviceLifecycle,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, logging, metrics, nioCore, nioPosix, nioSSL,
+                nioTLS,
+                protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours
@@ -124,8 +126,7 @@ let package = Package(
         .executableTarget(
             name: "tcp_client",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, configuration, logging, nioCore, nioPosix, nioSSL,
-                serviceLifecycle,
+                "MeshCore", "MeshProgram", argumentParser, nioCore, nioPosix, nioSSL, nioTLS, protobuf,
             ],
             path: "Services/tcp_client",
             swiftSettings: ours
@@ -158,13 +159,16 @@ let package = Package(
         ),
         .testTarget(
             name: "DeviceTests",
-            dependencies: ["MeshCore", "MeshProgram", "TestSupport", "device", logging, nioCore, nioEmbedded, nioPosix],
+            dependencies: [
+                "MeshCore", "MeshProgram", "TestSupport", "device", logging, nioCore, nioEmbedded, nioPosix,
+            ],
             swiftSettings: ours
         ),
         .testTarget(
             name: "TcpServerTests",
             dependencies: [
-                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioPosix, protobuf,
+                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioPosix,
+                protobuf,
             ],
             swiftSettings: ours
         ),

@@ -40,7 +40,9 @@ package struct ProgramFailure: Error, CustomStringConvertible {
 }
 
 /// Runs a program's body and turns a ``ProgramFailure`` into a line on standard error, `program: message`, and its exit
-/// code. Any other error counts as ours.
+/// code.
+///
+/// Any other error counts as ours.
 package func reportingFailures(of program: String, _ body: () async throws -> Void) async throws {
     do {
         try await body()

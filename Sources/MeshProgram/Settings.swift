@@ -5,7 +5,9 @@ import Configuration
 import SystemPackage
 
 /// Where a program's settings come from: a flag, else the environment, else the file given with `--config`, else the
-/// default. All faults are collected and reported together by ``check()``.
+/// default.
+///
+/// All faults are collected and reported together by ``check()``.
 ///
 /// The setting `login-timeout` of `tcp_server` is `--login-timeout`, `TCP_SERVER_LOGIN_TIMEOUT` and `login-timeout:` in
 /// the file, which is YAML (or JSON, which YAML contains).

@@ -13,7 +13,9 @@ package struct TimeSpan: ExpressibleByArgument, Sendable, CustomStringConvertibl
 
     package init?(argument: String) {
         let digits = argument.prefix { ("0"..."9").contains($0) }
-        guard let number = Int64(digits), let unit = Self.units[String(argument.dropFirst(digits.count))] else { return nil }
+        guard let number = Int64(digits), let unit = Self.units[String(argument.dropFirst(digits.count))] else {
+            return nil
+        }
         let (nanoseconds, overflow) = number.multipliedReportingOverflow(by: unit)
         guard !overflow else { return nil }
         amount = .nanoseconds(nanoseconds)

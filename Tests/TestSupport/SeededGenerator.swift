@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A generator whose numbers follow from its seed (SplitMix64: Steele, Lea and Flood, "Fast Splittable Pseudorandom
-/// Number Generators", 2014). A test that draws from it prints the seed.
+/// Number Generators", 2014).
+///
+/// A test that draws from it prints the seed.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

@@ -38,8 +38,9 @@ package final class LineEditor: Sendable {
         Glibc.close(wakeup.writer)
     }
 
-    /// The lines that are typed, until the input ends, ``close()`` is called or nobody wants them any more. To be asked
-    /// for once.
+    /// The lines that are typed, until the input ends, ``close()`` is called or nobody wants them any more.
+    ///
+    /// To be asked for once.
     package func lines() -> AsyncStream<String> {
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
         let thread = Thread { [self] in
@@ -59,14 +60,14 @@ package final class LineEditor: Sendable {
 
     /// Ends the input, prints what is left and gives the terminal back as it was.
     package func close() {
-        let left = outbox.withLock { outbox in
-            outbox.isClosed = true
-            defer { outbox.lines = [] }
-            return outbox.lines
+        let (left, isClosedAlready) = outbox.withLock { outbox in
+            defer { outbox = Outbox(lines: [], isClosed: true) }
+            return (outbox.lines, outbox.isClosed)
         }
         wake()
         if var terminal = terminalBefore { tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal) }
-        if !left.isEmpty { writeAll("\r\u{1B}[J" + left.map { $0 + "\n" }.joined()) }
+        // The prompt that waits for a line that will not come gives way.
+        if !isClosedAlready { writeAll("\r\u{1B}[J" + left.map { $0 + "\n" }.joined()) }
     }
 
     private func wake() {
@@ -92,7 +93,10 @@ package final class LineEditor: Sendable {
         edit_set_prompt(line) { _ in currentPrompt }
         edit_set_reader(line) { line, character in
             guard let line, let character, let context = edit_context(line) else { return -1 }
-            return Unmanaged<LineEditor>.fromOpaque(context).takeUnretainedValue().nextCharacter(of: line, into: character)
+            return Unmanaged<LineEditor>.fromOpaque(context).takeUnretainedValue().nextCharacter(
+                of: line,
+                into: character
+            )
         }
         var length: Int32 = 0
         while let bytes = el_gets(line, &length), length > 0 {

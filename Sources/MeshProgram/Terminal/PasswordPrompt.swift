@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 
 /// Asks at the terminal and reads the answer without showing it; without a terminal, reads a line of standard input.
+///
 /// Nil at the end of the input.
 package func readPassword(prompt: String) throws(ProgramFailure) -> String? {
     let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC)

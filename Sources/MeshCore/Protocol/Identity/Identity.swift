@@ -39,7 +39,9 @@ package struct Identity: Sendable {
         )
     }
 
-    /// The identity that two PEM documents hold. Fails where the certificate is not that key's.
+    /// The identity that two PEM documents hold.
+    ///
+    /// Fails where the certificate is not that key's.
     package init(keyPEM: String, certificatePEM: String) throws {
         key = try P256.Signing.PrivateKey(pemRepresentation: keyPEM)
         certificate = try Certificate(pemEncoded: certificatePEM)

@@ -9,7 +9,8 @@ package struct AccountName: Hashable, Sendable, CustomStringConvertible {
     /// Nil for what is no name.
     package init?(_ text: some StringProtocol) {
         let isName = text.unicodeScalars.allSatisfy { scalar in
-            scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "._-@+".unicodeScalars.contains(scalar)
+            scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+                || "._-@+".unicodeScalars.contains(scalar)
         }
         guard isName, (1...Self.maximumBytes).contains(text.utf8.count) else { return nil }
         description = String(text)

@@ -30,7 +30,10 @@ extension FirstBytes {
 
     /// TLS first.
     private static let signs: [(bytes: [UInt8], meaning: FirstBytes)] =
-        [([0x16, 0x03], .tls), (Array(Dialect.binaryPreamble.utf8), .dialect(.binary)), (Array("{".utf8), .dialect(.json))]
+        [
+            ([0x16, 0x03], .tls), (Array(Dialect.binaryPreamble.utf8), .dialect(.binary)),
+            (Array("{".utf8), .dialect(.json)),
+        ]
         + ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"].map {
             (Array("\($0) ".utf8), .http)
         }

@@ -65,7 +65,9 @@ package struct LinesDialogue: Equatable, Sendable {
         }
     }
 
-    /// The relay answers. What an event says in this dialect, and the prompt that follows it.
+    /// The relay answers.
+    ///
+    /// What an event says in this dialect, and the prompt that follows it.
     package mutating func answered(_ event: RelayEvent) -> [Action] {
         let words = event.linesForm
         switch event {

@@ -3,7 +3,9 @@
 import DequeModule
 
 /// Which client message ids were published, and as which sequence, so that a message that is sent again is not
-/// published again. Remembers the newest up to a limit.
+/// published again.
+///
+/// Remembers the newest up to a limit.
 package struct PublishedMessages: Sendable {
     private struct Key: Hashable {
         let member: Int

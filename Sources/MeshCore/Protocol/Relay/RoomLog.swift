@@ -42,7 +42,9 @@ package struct RoomLog: Sendable {
     /// The oldest message that can be read; `head + 1` while there is none.
     package var first: UInt64 { sealed.first?.first ?? open.first }
 
-    /// Gives `text` the next sequence. It can be read after the next ``seal()``.
+    /// Gives `text` the next sequence.
+    ///
+    /// It can be read after the next ``seal()``.
     package mutating func append(_ text: String, by sender: Member, at time: MessageTime) -> UInt64 {
         let sequence = open.first + UInt64(open.messages.count)
         let message = WireMessage.with {
@@ -56,7 +58,9 @@ package struct RoomLog: Sendable {
         return sequence
     }
 
-    /// Makes what was appended readable, and forgets what retention does not hold. False if nothing was appended.
+    /// Makes what was appended readable, and forgets what retention does not hold.
+    ///
+    /// False if nothing was appended.
     package mutating func seal() -> Bool {
         if open.messages.isEmpty { return false }
         retainedMessages += open.messages.count
@@ -84,8 +88,9 @@ package struct RoomLog: Sendable {
         Cursor(next: min(sequence, head) + 1, member: member.number, ownUpTo: 0)
     }
 
-    /// What comes at `cursor`, in `dialect`: at least one message, then as many as fit into `limit` bytes. Moves the
-    /// cursor behind it. Nil at the head.
+    /// What comes at `cursor`, in `dialect`: at least one message, then as many as fit into `limit` bytes.
+    ///
+    /// Moves the cursor behind it. Nil at the head.
     package mutating func read(_ cursor: inout Cursor, in dialect: Dialect, limit: Int) -> Delivery? {
         guard cursor.next <= head else { return nil }
         if cursor.next < first {
@@ -129,9 +134,9 @@ package struct Member: Hashable, Sendable {
 package struct Cursor: Equatable, Sendable {
     /// The next message to be given.
     fileprivate(set) var next: UInt64
-    /// Whose messages are passed over, since they come from here,
+    /// Whose messages are passed over, since they come from here.
     let member: Int
-    /// but for those up to this one, which are history.
+    /// But not those up to this one, which are history.
     let ownUpTo: UInt64
 
     fileprivate func passesOver(_ sequence: UInt64, by sender: Int) -> Bool {

@@ -13,7 +13,9 @@ package struct Endpoint: Hashable, Sendable {
         self.port = port
     }
 
-    /// Parses the text form; an IPv6 address stands in brackets. Nil for anything else.
+    /// Parses the text form; an IPv6 address stands in brackets.
+    ///
+    /// Nil for anything else.
     package init?(_ text: some StringProtocol) {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         let digits = text[text.index(after: colon)...]

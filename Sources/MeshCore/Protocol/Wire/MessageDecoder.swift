@@ -15,17 +15,23 @@ package enum MessageDecoder<Message: SwiftProtobuf.Message & Sendable>: Sendable
     /// Messages of at most `limit` bytes, each after its length.
     package static func binary(limit: Int) -> Self { .binary(FrameDecoder(limit: limit)) }
 
-    /// The next message, taken out of `buffer`; nil when more bytes are needed. Empty lines are passed over.
+    /// The next message, taken out of `buffer`; nil when more bytes are needed.
+    ///
+    /// Empty lines are passed over.
     package mutating func next(from buffer: inout ByteBuffer) throws(WireViolation) -> Message? {
         switch self {
         case .binary(let decoder):
             guard let frame = try decoder.next(from: &buffer) else { return nil }
-            return try Self.parse { try Message(serializedBytes: Array(frame.readableBytesView), options: binaryOptions) }
+            return try Self.parse {
+                try Message(serializedBytes: Array(frame.readableBytesView), options: binaryOptions)
+            }
         case .json(var decoder):
             defer { self = .json(decoder) }
             while let line = try decoder.next(from: &buffer) {
                 if line.readableBytes == 0 { continue }
-                return try Self.parse { try Message(jsonUTF8Bytes: Array(line.readableBytesView), options: jsonOptions) }
+                return try Self.parse {
+                    try Message(jsonUTF8Bytes: Array(line.readableBytesView), options: jsonOptions)
+                }
             }
             return nil
         }

@@ -36,10 +36,15 @@ extension String {
 
     /// This text for a terminal or a log: what could steer one (C0, DEL, C1, the bidirectional controls, line and
     /// paragraph separators) is shown as `\u{…}`.
-    package var printable: String {
+    package var printable: String { shown(keepingTabs: false) }
+
+    /// The same with its tabs kept, for a line of a text.
+    package var printableLine: String { shown(keepingTabs: true) }
+
+    private func shown(keepingTabs: Bool) -> String {
         guard unicodeScalars.contains(where: \.steersTerminals) else { return self }
         return unicodeScalars.reduce(into: "") { text, scalar in
-            if scalar.steersTerminals {
+            if scalar.steersTerminals, !(keepingTabs && scalar == "\t") {
                 text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
             } else {
                 text.unicodeScalars.append(scalar)

@@ -542,7 +542,6 @@ package nonisolated struct WireBye: Sendable {
     /// Nothing that this dialect allows was said; the explanation tells what.
     case protocolViolation // = 4
     case loginTimedOut // = 5
-    case tooManyConnections // = 6
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -557,7 +556,6 @@ package nonisolated struct WireBye: Sendable {
       case 3: self = .replaced
       case 4: self = .protocolViolation
       case 5: self = .loginTimedOut
-      case 6: self = .tooManyConnections
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -570,7 +568,6 @@ package nonisolated struct WireBye: Sendable {
       case .replaced: return 3
       case .protocolViolation: return 4
       case .loginTimedOut: return 5
-      case .tooManyConnections: return 6
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -583,7 +580,6 @@ package nonisolated struct WireBye: Sendable {
       .replaced,
       .protocolViolation,
       .loginTimedOut,
-      .tooManyConnections,
     ]
 
   }
@@ -1576,7 +1572,7 @@ nonisolated extension WireBye: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 }
 
 nonisolated extension WireBye.Reason: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}SHUTTING_DOWN\0\u{1}REPLACED\0\u{1}PROTOCOL_VIOLATION\0\u{1}LOGIN_TIMED_OUT\0\u{1}TOO_MANY_CONNECTIONS\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}SHUTTING_DOWN\0\u{1}REPLACED\0\u{1}PROTOCOL_VIOLATION\0\u{1}LOGIN_TIMED_OUT\0")
 }
 
 nonisolated extension WirePeerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -48,7 +48,20 @@ package struct StateDirectory: Sendable {
         try writePrivately(text, to: file(name))
     }
 
-    /// Keeps other processes from using the directory until this one ends. False if one does already.
+    /// Adds `text` to the end of a file, which is made with mode 0600 where it isn't there.
+    ///
+    /// What other processes add at the same time stays whole.
+    package func append(_ text: String, to name: String) throws(FileFault) {
+        let path = file(name)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileFault(path: path, doing: "write", number: errno) }
+        defer { close(descriptor) }
+        if let number = writeAll(text, descriptor) { throw FileFault(path: path, doing: "write", number: number) }
+    }
+
+    /// Keeps other processes from using the directory until this one ends.
+    ///
+    /// False if one does already.
     ///
     /// The descriptor stays open on purpose: the lock goes with the process, however it ends.
     package func lock() throws(FileFault) -> Bool {
@@ -70,12 +83,7 @@ package func writePrivately(_ text: String, to path: String) throws(FileFault) {
     unlink(temporary)
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FileFault(path: path, doing: "write", number: errno) }
-    var failure: Int32?
-    var rest = Array(text.utf8)[...]
-    while failure == nil, !rest.isEmpty {
-        let written = rest.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
-        if written > 0 { rest = rest.dropFirst(written) } else if errno != EINTR { failure = errno }
-    }
+    var failure = writeAll(text, descriptor)
     if failure == nil, fsync(descriptor) != 0 { failure = errno }
     if close(descriptor) != 0, failure == nil { failure = errno }
     if failure == nil, rename(temporary, path) != 0 { failure = errno }
@@ -83,6 +91,16 @@ package func writePrivately(_ text: String, to path: String) throws(FileFault) {
         unlink(temporary)
         throw FileFault(path: path, doing: "write", number: failure)
     }
+}
+
+/// Writes all of `text`; the error's number if that fails.
+private func writeAll(_ text: String, _ descriptor: Int32) -> Int32? {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+        let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if written > 0 { rest = rest.dropFirst(written) } else if errno != EINTR { return errno }
+    }
+    return nil
 }
 
 /// A file that could not be used, with the reason in the system's words.

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Logging
+import MeshCore
+import MeshProgram
+import NIOCore
+
+/// How the client shows what comes.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    /// For people.
+    case text
+    /// For machines: an object a line, as the relay's JSON dialect has them.
+    case json
+}
+
+/// What the client can be told.
+struct ClientOptions: ParsableArguments {
+    @Option(help: "The relay's address or name. (default: 127.0.0.1)")
+    var host: String?
+
+    @Option(help: "The relay's TCP port. (default: 8081)")
+    var port: UInt16?
+
+    @Flag(inversion: .prefixedNo, help: "Speak TLS, and know the relay by its certificate. (default: --tls)")
+    var tls: Bool?
+
+    @Option(help: "The account's name. (default: asked for)")
+    var user: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file whose first line is the password. (default: $MESH_PASSWORD_FILE, else asked for)",
+            valueName: "file"
+        )
+    )
+    var passwordFile: String?
+
+    @Option(help: "What is written: text, or json (an object a line). (default: text)")
+    var format: OutputFormat?
+
+    @Option(help: ArgumentHelp("How long to look for a relay that was lost. (default: 10m)", valueName: "time"))
+    var giveUpAfter: TimeSpan?
+
+    @OptionGroup var common: CommonOptions
+}
+
+/// The client's settings, all of them checked.
+struct Configuration {
+    var relay: Endpoint
+    var speaksTLS: Bool
+    var user: String?
+    var passwordFile: String?
+    var format: OutputFormat
+    var patience: TimeAmount
+    var state: StateDirectory
+
+    static let program = "tcp_client"
+
+    init(_ options: ClientOptions) async throws {
+        var settings = try await Settings(program: Self.program, configFile: options.common.config)
+        let host = settings.value("host", flag: options.host, default: "127.0.0.1")
+        let port = settings.value("port", flag: options.port, default: 8_081)
+        speaksTLS = settings.value("tls", flag: options.tls, default: true)
+        user = settings.value("user", flag: options.user)
+        let variable = ProcessInfo.processInfo.environment["MESH_PASSWORD_FILE"]
+        passwordFile = settings.value("password-file", flag: options.passwordFile ?? variable)
+        format = settings.value("format", flag: options.format, default: .text)
+        patience = settings.value("give-up-after", flag: options.giveUpAfter, default: TimeSpan(.minutes(10))).amount
+        let directory = settings.value("state-dir", flag: options.common.stateDir)
+        let relay = Endpoint(host: host, port: port)
+        if relay == nil { settings.fault("--host '\(host.printable)' is neither an address nor a name") }
+        if let user, AccountName(user) == nil { settings.fault("--user '\(user.printable)': \(AccountName.rule)") }
+        try settings.check()
+        guard let relay else { throw ProgramFailure(.configuration, "no relay") }
+        self.relay = relay
+        state = try StateDirectory.chosen(directory, program: Self.program)
+    }
+}

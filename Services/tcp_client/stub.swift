@@ -1,3 +1,0 @@
-@main struct Stub_tcp_client {
-    static func main() {}
-}

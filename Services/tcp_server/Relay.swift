@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import MeshCore
+import MeshProgram
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// The relay as a service: listens, and at the end tells everyone to come back.
+///
+/// All connections and the room live on one event loop, so that nothing is shared between threads but the passwords'.
+struct Relay: Service {
+    /// What the relay is told about its place.
+    struct Place: Sendable {
+        var host: String
+        var port: UInt16
+        var allowsPlaintext: Bool
+        var maximumConnections: Int
+        var loginTime: TimeAmount
+        var retention: RoomLog.Retention
+
+        init(
+            host: String,
+            port: UInt16,
+            allowsPlaintext: Bool,
+            maximumConnections: Int,
+            loginTime: TimeAmount,
+            retention: RoomLog.Retention
+        ) {
+            (self.host, self.port, self.allowsPlaintext) = (host, port, allowsPlaintext)
+            (self.maximumConnections, self.loginTime, self.retention) = (maximumConnections, loginTime, retention)
+        }
+    }
+
+    private let place: Place
+    private let authenticator: Authenticator
+    private let tls: NIOSSLContext
+    private let logger: Logger
+    private let group: MultiThreadedEventLoopGroup
+    private let listening: @Sendable (SocketAddress) -> Void
+
+    /// `listening` is told the address once connections are taken.
+    init(
+        place: Place,
+        authenticator: Authenticator,
+        tls: NIOSSLContext,
+        logger: Logger,
+        listening: @escaping @Sendable (SocketAddress) -> Void
+    ) {
+        self.place = place
+        self.authenticator = authenticator
+        self.tls = tls
+        self.logger = logger
+        self.listening = listening
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    }
+
+    func run() async throws {
+        let loop = group.next()
+        let hall = try await loop.submit { NIOLoopBound(Hall(relay: self, loop: loop), eventLoop: loop) }.get()
+        let channel: any Channel
+        do {
+            channel = try await bind(hall)
+        } catch {
+            try? await group.shutdownGracefully()
+            await authenticator.shutdown()
+            throw ProgramFailure(.unavailable, Self.explanation(of: error, place))
+        }
+        if let address = channel.localAddress { listening(address) }
+        try? await gracefulShutdown()
+        try? await channel.close()
+        let emptied = try await loop.flatSubmit { hall.value.shutDown() }.get()
+        logger.notice("stopped", metadata: ["connections_told": "\(emptied)"])
+        await authenticator.shutdown()
+        try await group.shutdownGracefully()
+    }
+
+    private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try hall.value.admit(channel) }
+            }
+            .bind(host: place.host, port: Int(place.port))
+            .get()
+    }
+
+    private static func explanation(of error: any Error, _ place: Place) -> String {
+        let wish = "can't listen on \(place.host), port \(place.port)"
+        guard let error = error as? IOError else { return "\(wish): \(error)" }
+        return switch error.errnoCode {
+        case EADDRINUSE: "\(wish): the port is taken; choose another with --port"
+        case EACCES: "\(wish): not permitted; choose a port from 1024 up with --port"
+        case EADDRNOTAVAIL: "\(wish): this machine has no such address; choose another with --host"
+        default: "\(wish): \(String(cString: strerror(error.errnoCode)))"
+        }
+    }
+
+    /// The connections and the room, on their event loop.
+    fileprivate final class Hall {
+        private let relay: Relay
+        private let room: Room
+        private let loop: any EventLoop
+        private var count = 0
+        private var last: UInt64 = 0
+        private var connections: [ObjectIdentifier: RelayConnection] = [:]
+        private var channels: [ObjectIdentifier: any Channel] = [:]
+
+        init(relay: Relay, loop: any EventLoop) {
+            self.relay = relay
+            self.loop = loop
+            room = Room(loop: loop, retention: relay.place.retention)
+        }
+
+        /// Takes a connection, or tells it that there are too many.
+        func admit(_ channel: any Channel) throws {
+            last += 1
+            var logger = relay.logger
+            logger[metadataKey: "connection"] = "\(last)"
+            guard channels.count < relay.place.maximumConnections else {
+                tcp_server.count(.full)
+                logger.warning("refused: too many connections")
+                let words = channel.allocator.buffer(string: "The server is full. Please try again later.\n")
+                channel.writeAndFlush(words).whenComplete { _ in channel.close(promise: nil) }
+                return
+            }
+            let key = ObjectIdentifier(channel)
+            channels[key] = channel
+            channel.closeFuture.assumeIsolated().whenComplete { _ in
+                self.channels[key] = nil
+                self.connections[key] = nil
+            }
+            logger.debug("accepted", metadata: ["from": "\(channel.remoteAddress?.description ?? "?")"])
+            let isPrivate = relay.place.allowsPlaintext || channel.remoteAddress?.isLoopback == true
+            let handler = FirstBytesHandler(
+                place: .outside(relay.tls),
+                privacy: isPrivate ? .mayTakePasswords : .needsTLS,
+                surroundings: .init(
+                    room: room,
+                    authenticator: relay.authenticator,
+                    loginTime: relay.place.loginTime
+                ),
+                logger: logger
+            ) { self.connections[key] = $0 }
+            try channel.pipeline.syncOperations.addHandler(handler)
+        }
+
+        /// Tells everyone, and gives the number of those told when all connections are closed.
+        func shutDown() -> EventLoopFuture<Int> {
+            let told = connections.count
+            let closed = EventLoopFuture.andAllComplete(channels.values.map(\.closeFuture), on: loop)
+            for (key, channel) in channels where connections[key] == nil { channel.close(promise: nil) }
+            // Not all at the same moment: they are to come back spread over some seconds.
+            for connection in connections.values {
+                connection.shutDown(retryAfter: .milliseconds(.random(in: 500...5_000)))
+            }
+            return closed.map { told }
+        }
+    }
+}
+
+extension SocketAddress {
+    /// Whether the peer is on this machine.
+    var isLoopback: Bool {
+        switch self {
+        case .v4: ipAddress?.hasPrefix("127.") == true
+        case .v6: ipAddress == "::1" || ipAddress?.hasPrefix("::ffff:127.") == true
+        case .unixDomainSocket: true
+        }
+    }
+}

@@ -1,3 +1,0 @@
-@main struct Stub_tcp_server {
-    static func main() {}
-}
