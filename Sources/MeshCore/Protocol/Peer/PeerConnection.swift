@@ -178,7 +178,8 @@ extension PeerConnection {
         case .goodbye(let goodbye): return try accept(goodbye.reason, at: now)
         case .heartbeat(let heartbeat):
             try requireGreeting()
-            return [send(.heartbeatAnswer(heartbeat), at: now)]
+            // An answer is no sign of life of its own: so each side measures the way.
+            return [.send(.with { $0.heartbeatAnswer = heartbeat })]
         case .heartbeatAnswer(let answer):
             try requireGreeting()
             return try measured(answer, at: now)
