@@ -90,7 +90,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() async throws {
-        openMissingStandardStreams()
+        StandardStreams.openMissing()
         try await reportingFailures(of: "device") {
             let configuration = try await Configuration(options)
             try await DeviceProgram(configuration).run()
