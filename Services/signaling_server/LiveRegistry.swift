@@ -52,13 +52,15 @@ package actor LiveRegistry: Service {
     }
 
     /// Who signed a request, its signature used up by this.
-    package func signer(
+    ///
+    /// The costly part runs where the caller does, so that many are verified side by side.
+    package nonisolated func signer(
         of parts: SignedParts,
         header: @Sendable @escaping (String) -> String?
-    ) throws(SignatureFault) -> DeviceID? {
+    ) async throws -> DeviceID? {
         let now = clock().date
         guard let signer = try RequestSignature.signer(of: parts, header: header, at: now) else { return nil }
-        try replays.received(signer, at: now)
+        try await use(signer, at: now)
         return signer.device
     }
 
@@ -113,6 +115,10 @@ package actor LiveRegistry: Service {
             }
         }
         await saveAll()
+    }
+
+    private func use(_ signer: RequestSigner, at now: Date) throws(SignatureFault) {
+        try replays.received(signer, at: now)
     }
 
     /// Weak, as a heartbeat changes the times in the list, but nothing else.
