@@ -47,6 +47,15 @@ import Testing
         #expect(outbox.takeReady { _ in true }.count == 1)
     }
 
+    @Test mutating func `what was not sent after all waits again, in its order`() {
+        for _ in 0..<3 { add(.device(kitchen)) }
+        let ready = outbox.takeReady { _ in true }.map(\.1.token)
+        outbox.putBack(ready[1])
+        outbox.putBack(ready[0])
+        outbox.putBack(99)
+        #expect(outbox.takeReady { _ in true }.map(\.1.token) == Array(ready.prefix(2)))
+    }
+
     @Test mutating func `a word that means several devices is given back`() throws {
         let other = Directory.Entry(id: try #require(DeviceID("2a2b3c4d-0000-8000-8000-000000000000")), name: "kitchen")
         add(.word("kitchen"))

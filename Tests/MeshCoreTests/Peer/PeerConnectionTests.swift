@@ -128,7 +128,7 @@ import Testing
         _ = connection.textSubmitted("one", token: 7, sent: .init(), at: start)
         _ = connection.pingRequested(token: 9, at: start)
         #expect(connection.inputClosed() == [.unanswered(9), .notDelivered(7), .close(.lost)])
-        #expect(connection.textSubmitted("two", token: 8, sent: .init(), at: start) == [.notDelivered(8)])
+        #expect(connection.textSubmitted("two", token: 8, sent: .init(), at: start) == [.notSent(8)])
         #expect(connection.pingRequested(token: 10, at: start) == [.unanswered(10)])
     }
 
@@ -139,7 +139,7 @@ import Testing
             #expect(sent == [.send(.text("x", UInt64(number)))])
             #expect(connection.received(.text("x", UInt64(number)), at: start) == [.show("x")])
         }
-        #expect(connection.textSubmitted("x", token: 99, sent: .init(), at: start) == [.notDelivered(99)])
+        #expect(connection.textSubmitted("x", token: 99, sent: .init(), at: start) == [.notSent(99)])
         let actions = connection.received(.text("x", UInt64(PeerLimits.window) + 1), at: start)
         #expect(actions.first == .send(.goodbye(.protocolViolation)))
         #expect(actions.last == .close(.violation(.tooManyTexts)))
@@ -187,7 +187,7 @@ import Testing
                 .send(.goodbye(.leaving)), .setTimer(start + .seconds(1)),
             ]
         )
-        #expect(connection.textSubmitted("y", token: 2, sent: .init(), at: start) == [.notDelivered(2)])
+        #expect(connection.textSubmitted("y", token: 2, sent: .init(), at: start) == [.notSent(2)])
         #expect(connection.received(.text("late", 1), at: start) == [.show("late")])
         #expect(connection.received(.acknowledgement(1), at: start) == [.delivered(1)])
         #expect(connection.received(.goodbye(.unspecified), at: start) == [])

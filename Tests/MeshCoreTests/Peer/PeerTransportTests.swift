@@ -137,7 +137,11 @@ import Testing
     }
 
     @Test func `a conversation that arrives byte by byte is understood`() async throws {
-        let bob = try TransportDevice(name: "bob")
+        var options = PeerTransportOptions()
+        // The raw peer answers no heartbeats.
+        options.timing.heartbeat = .minutes(1)
+        options.timing.greeting = .minutes(1)
+        let bob = try TransportDevice(name: "bob", options: options)
         let alice = try Identity(commonName: "alice", now: .now)
         try await withListener(bob) { endpoint in
             let peer = try await RawPeer(to: endpoint, tls: try RawPeer.tls(alice))
@@ -188,7 +192,8 @@ import Testing
         try await withListener(bob) { endpoint in
             let mute = try await RawPeer(to: endpoint, tls: nil)
             let rude = try await RawPeer(to: endpoint, tls: try RawPeer.tls(alice))
-            try await rude.send("MESH/1\r\n")
+            // On a busy machine even TLS may take too long.
+            try? await rude.send("MESH/1\r\n")
             #expect(await eventually { mute.isClosed && bob.turnedAway.count == 2 })
             await mute.close()
             await rude.close()
@@ -223,7 +228,7 @@ import Testing
         var bytes = ByteBuffer(string: "MESH/1\r\n")
         bytes.writeFrame(WirePeerMessage.greeting(PeerGreeting(name: "raw", version: "", instance: 1)))
         try await peer.send(bytes)
-        #expect(await eventually { peer.messages.count == 1 })
+        #expect(await eventually { !peer.messages.isEmpty })
         return peer
     }
 }

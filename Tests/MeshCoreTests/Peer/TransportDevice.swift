@@ -64,7 +64,7 @@ final class TransportDevice: Sendable {
                 told.texts.append(text)
                 return told.links.first { $0.facts.number == connection }
             case .delivered(let token): told.delivered.append(token)
-            case .notDelivered(let token): told.notDelivered.append(token)
+            case .notSent(let token, _), .notDelivered(let token): told.notDelivered.append(token)
             case .answered: told.roundTrips += 1
             case .unanswered: break
             case .ended(_, let end): told.ends.append(end)
