@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// The folder with the built programs.
+let programs = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path()
+
+/// What a shell command said and how it ended.
+struct ShellResult {
+    let output: String
+    let exitCode: Int32
+}
+
+/// Runs a command with bash, the built programs first in its path, and waits for its end.
+///
+/// Standard error goes where standard output goes.
+@concurrent
+func shell(_ command: String) async throws -> ShellResult {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = URL(filePath: "/bin/bash")
+    process.arguments = ["-c", command]
+    var environment = ProcessInfo.processInfo.environment
+    environment["PATH"] = "\(programs):\(environment["PATH", default: "/usr/bin:/bin"])"
+    process.environment = environment
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let bytes = try pipe.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return ShellResult(output: String(decoding: bytes, as: UTF8.self), exitCode: process.terminationStatus)
+}
