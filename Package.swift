@@ -20,6 +20,7 @@ let collections = Target.Dependency.product(name: "DequeModule", package: "swift
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
@@ -78,7 +79,7 @@ let package = Package(
         .target(
             name: "MeshCore",
             dependencies: [
-                collections, crypto, logging, nioCore, nioExtras, nioPosix, nioSSL, nioTLS, protobuf,
+                collections, crypto, heap, logging, nioCore, nioExtras, nioPosix, nioSSL, nioTLS, protobuf,
                 serviceLifecycle, structuredFields, swiftASN1, x509,
             ],
             exclude: ["Protocol/Wire/generate.sh", "Protocol/Wire/mesh.proto"],

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import MeshCore
+
+/// The form that an answer has.
+package enum AnswerForm: Equatable, Sendable {
+    /// JSON.
+    case json
+    /// The lines that the earlier device agent understands. It sends no `Accept` header.
+    case plain
+
+    package init(accept: String?) {
+        self = accept.map { $0.hasPrefix("text/plain") } ?? true ? .plain : .json
+    }
+
+    func response(_ status: HTTPResponse.Status, json: JSON, plain: String) -> Response {
+        switch self {
+        case .json: Self.response(status, "application/json", json.description + "\n")
+        case .plain: Self.response(status, "text/plain; charset=utf-8", plain)
+        }
+    }
+
+    func response(_ problem: Problem) -> Response {
+        let status = HTTPResponse.Status(code: problem.status, reasonPhrase: problem.title)
+        return switch self {
+        case .json: Self.response(status, Problem.mediaType, problem.json.description + "\n")
+        case .plain: Self.response(status, "text/plain; charset=utf-8", problem.detail + "\n")
+        }
+    }
+
+    private static func response(_ status: HTTPResponse.Status, _ type: String, _ body: String) -> Response {
+        var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+        response.headers[.contentType] = type
+        response.headers[.vary] = "Accept"
+        response.headers[.xContentTypeOptions] = "nosniff"
+        return response
+    }
+}
+
+extension DeviceRecord {
+    /// The device's line in the plain form; who can't be dialled at all has none.
+    var line: String {
+        contacts.first.map { "Device \(id): \($0)\n" } ?? ""
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshCore
+
+/// What a request asks for.
+package enum Route: Equatable, Sendable {
+    case health
+    /// A registration in the body.
+    case register
+    /// The earlier form: an id in the query and nothing else.
+    case registerID(RecordID)
+    case devices([String: String])
+    case device(RecordID)
+    case remove(RecordID)
+    case heartbeat(RecordID)
+
+    /// Finds the route; a `HEAD` is a `GET`.
+    package init(method: String, target: String) throws(RequestFault) {
+        guard let target = RequestTarget(target) else { throw .target }
+        let path = target.path
+        switch path.count {
+        case 1 where path[0] == "healthz": self = try Self.only(["GET": .health], method)
+        case 1 where path[0] == "devices": self = try Self.only(["GET": .devices(target.query)], method)
+        case 1 where path[0] == "register": self = try Self.register(method, id: target.query["id"])
+        case 2 where path[0] == "devices":
+            let id = try Self.id(path[1])
+            self = try Self.only(["GET": .device(id), "DELETE": .remove(id)], method)
+        case 3 where path[0] == "devices" && path[2] == "heartbeat":
+            self = try Self.only(["POST": .heartbeat(try Self.id(path[1]))], method)
+        default: throw .noSuchPath
+        }
+    }
+
+    /// Whether it changes what others see.
+    package var isChange: Bool {
+        switch self {
+        case .health, .devices, .device: false
+        case .register, .registerID, .remove, .heartbeat: true
+        }
+    }
+
+    private static func register(_ method: String, id: String?) throws(RequestFault) -> Route {
+        guard let id else { return try only(["POST": .register], method) }
+        guard let id = RecordID(id) else { throw .registration(.invalid(.id)) }
+        return try only(["GET": .registerID(id), "POST": .registerID(id)], method)
+    }
+
+    private static func only(_ routes: [String: Route], _ method: String) throws(RequestFault) -> Route {
+        guard let route = routes[method == "HEAD" ? "GET" : method] else {
+            throw .method(allowed: routes.keys.sorted())
+        }
+        return route
+    }
+
+    private static func id(_ text: String) throws(RequestFault) -> RecordID {
+        guard let id = RecordID(text) else { throw .noSuchPath }
+        return id
+    }
+}
+
+/// What is wrong with a request, whoever sends it.
+package enum RequestFault: Error, Equatable, Sendable {
+    case target
+    case noSuchPath
+    case method(allowed: [String])
+    case query(String)
+    case registration(RegistrationFault)
+    case mediaType
+    case tooLong
+    /// The body did not come in time, or not whole.
+    case brokenOff
+    /// A page of another origin made a browser send it.
+    case otherOrigin
+    /// The name that the client called this server by is not one of its own.
+    case otherHost
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+package import Hummingbird
+package import Logging
+import MeshCore
+import MeshProgram
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Serves until the process is told to stop.
+func serve(_ configuration: Configuration, logger: Logger) async throws {
+    let registry = try await openRegistry(configuration, logger: logger)
+    let application = makeApplication(configuration, registry: registry, logger: logger)
+    do {
+        try await runServices([registry, application], patience: .milliseconds(1_500), logger: logger)
+    } catch let error as IOError {
+        throw failure(of: error, configuration)
+    } catch is SocketAddressError.UnknownHost {
+        throw ProgramFailure(.unavailable, "can't find an address for \(configuration.host): see --host")
+    }
+}
+
+/// The application, ready to run.
+package func makeApplication(
+    _ configuration: Configuration,
+    registry: LiveRegistry,
+    logger: Logger
+) -> some ApplicationProtocol {
+    var quiet = logger
+    // It tells of its own steps at `info`; an operator wants ours.
+    quiet.logLevel = max(logger.logLevel, .warning)
+    return Application(
+        responder: SignalingResponder(
+            registry: registry,
+            browsers: BrowserGuard(isLoopback: configuration.isLoopback, names: configuration.serverNames),
+            logger: logger
+        ),
+        server: .http1(
+            configuration: .init(
+                additionalChannelHandlers: [RequestDeadlineHandler(limit: ServerLimits.requestTime)],
+                idleTimeout: ServerLimits.idleTime
+            )
+        ),
+        configuration: ApplicationConfiguration(
+            address: .hostname(configuration.host, port: Int(configuration.port)),
+            availableConnectionsDelegate: .maximum(ServerLimits.connections, logger: quiet)
+        ),
+        onServerRunning: { channel in
+            let address = channel.localAddress.flatMap { address in
+                address.ipAddress.flatMap { Endpoint(host: $0, port: UInt16(address.port ?? 0)) }
+            }
+            logger.notice(
+                "Listening",
+                metadata: [
+                    "address": "\(address?.description ?? configuration.host)",
+                    "enrollment": "\(configuration.enrollment.rawValue)",
+                ]
+            )
+        },
+        logger: quiet
+    )
+}
+
+/// The registry with what its store has kept.
+package func openRegistry(_ configuration: Configuration, logger: Logger) async throws -> LiveRegistry {
+    do {
+        return try await LiveRegistry(
+            Registry(enrollment: configuration.enrollment, defaultTTL: configuration.ttl),
+            store: try openStore(configuration),
+            logger: logger,
+            clock: { Moment(instant: .now(), date: .now) }
+        )
+    } catch let fault as StoreFault {
+        let advice = "choose another with --store, or keep nothing with --store memory"
+        switch fault.kind {
+        case .inUse: throw ProgramFailure(.tryAgain, "\(fault), perhaps another signaling_server: \(advice)")
+        case .cannotOpen: throw ProgramFailure(.cannotCreate, "\(fault): \(advice)")
+        case .full, .broken:
+            throw ProgramFailure(
+                .inputOutput,
+                "\(fault): restore it from a backup, move it out of the way, or \(advice)"
+            )
+        }
+    }
+}
+
+private func openStore(_ configuration: Configuration) throws -> any RegistryStore {
+    switch configuration.store {
+    case .memory: return NoStore()
+    case .sqlite(let path): return try SQLiteStore(path: path)
+    case nil:
+        let directory = try StateDirectory.chosen(configuration.stateDirectory, program: "signaling_server")
+        return try SQLiteStore(path: directory.file("registry.sqlite"))
+    }
+}
+
+private func failure(of error: IOError, _ configuration: Configuration) -> ProgramFailure {
+    let address = Endpoint(host: configuration.host, port: configuration.port)?.description ?? configuration.host
+    let reason = String(cString: strerror(error.errnoCode))
+    return switch error.errnoCode {
+    case EADDRINUSE:
+        ProgramFailure(.unavailable, "can't listen on \(address), it is taken: choose another port with --port")
+    case EACCES, EPERM:
+        ProgramFailure(.notPermitted, "can't listen on \(address): \(reason): choose another port with --port")
+    case EADDRNOTAVAIL:
+        ProgramFailure(
+            .unavailable,
+            "can't listen on \(address): \(reason): choose an address of this machine with --host"
+        )
+    default: ProgramFailure(.unavailable, "can't listen on \(address): \(reason): see --host and --port")
+    }
+}
+
+/// The bounds of what a connection may ask of the server, those of the registry apart.
+private enum ServerLimits {
+    static let connections = 10_000
+    /// From a request's head to its end.
+    static let requestTime = TimeAmount.seconds(10)
+    /// Silence between two requests, or before the first.
+    static let idleTime = TimeAmount.seconds(30)
+}

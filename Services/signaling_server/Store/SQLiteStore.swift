@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+package import MeshCore
+
+/// Keeps the records in a SQLite database: one row each, the record as JSON.
+///
+/// The database belongs to this process until it ends (its locking mode is exclusive), and what was written is on the
+/// disk when ``apply(_:)`` returns.
+package struct SQLiteStore: RegistryStore {
+    /// Says which layout the tables have; kept in the database's header.
+    private static let layout = 1
+
+    private let database: DatabaseQueue
+    private let path: String
+
+    /// Opens the database, and makes it where it is not there yet.
+    package init(path: String) throws(StoreFault) {
+        self.path = path
+        do {
+            database = try Self.open(path)
+        } catch {
+            throw Self.fault(error, path: path)
+        }
+    }
+
+    package func load() async throws(StoreFault) -> [DeviceRecord] {
+        do {
+            let texts = try await database.read {
+                try String.fetchAll($0, sql: "SELECT record FROM device ORDER BY id")
+            }
+            return try texts.map { text in
+                guard let json = try? JSON(parsing: text.utf8), let record = DeviceRecord(json) else {
+                    throw StoreFault(
+                        .broken,
+                        "\(path) holds a record that is none: \(text.prefix(80).description.printable)"
+                    )
+                }
+                return record
+            }
+        } catch {
+            throw Self.fault(error, path: path)
+        }
+    }
+
+    package func apply(_ changes: [RegistryChange]) async throws(StoreFault) {
+        let result = await withCheckedContinuation { continuation in
+            // Not the asynchronous function: a client that goes away would cancel the write of others with its own.
+            database.asyncWrite(
+                { database in for change in changes { try Self.apply(change, to: database) } },
+                completion: { _, result in continuation.resume(returning: result) }
+            )
+        }
+        do { try result.get() } catch { throw Self.fault(error, path: path) }
+    }
+
+    private static func open(_ path: String) throws -> DatabaseQueue {
+        var configuration = GRDB.Configuration()
+        configuration.journalMode = .wal
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        try queue.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            try database.inTransaction(.immediate) {
+                let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+                guard found <= layout else {
+                    throw StoreFault(.broken, "\(path) was written by a newer version of signaling_server")
+                }
+                try database.execute(
+                    sql: """
+                        CREATE TABLE IF NOT EXISTS device (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+                        PRAGMA user_version = \(layout);
+                        """
+                )
+                return .commit
+            }
+        }
+        return queue
+    }
+
+    private static func apply(_ change: RegistryChange, to database: Database) throws {
+        switch change {
+        case .keep(let record):
+            let statement = try database.cachedStatement(
+                sql: """
+                    INSERT INTO device (id, record) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record
+                    """
+            )
+            try statement.execute(arguments: [record.id.description, record.json.description])
+        case .drop(let id):
+            let statement = try database.cachedStatement(sql: "DELETE FROM device WHERE id = ?")
+            try statement.execute(arguments: [id.description])
+        }
+    }
+
+    /// Nothing of the database's own words but its reason gets out.
+    private static func fault(_ error: any Error, path: String) -> StoreFault {
+        if let fault = error as? StoreFault { return fault }
+        guard let error = error as? DatabaseError else { return StoreFault(.broken, "\(path): \(error)") }
+        let reason = error.message ?? "\(error.resultCode)"
+        return switch error.resultCode {
+        case .SQLITE_FULL: StoreFault(.full, "there is no room left for \(path)")
+        case .SQLITE_BUSY, .SQLITE_LOCKED: StoreFault(.inUse, "\(path) is in use by another process")
+        case .SQLITE_CANTOPEN: StoreFault(.cannotOpen, "can't open \(path): \(reason)")
+        case .SQLITE_READONLY, .SQLITE_PERM: StoreFault(.cannotOpen, "can't write to \(path): \(reason)")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: StoreFault(.broken, "\(path) is damaged: \(reason)")
+        default: StoreFault(.broken, "can't use \(path): \(reason)")
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshCore
+
+/// Which records differ from what the store holds.
+///
+/// What is written of each is its state at that time, so many changes of one record are one write, and a write that
+/// failed is made up for by the next.
+package struct UnsavedRecords: Equatable, Sendable {
+    /// Somebody waits for these to be written.
+    private var urgent: Set<RecordID> = []
+    /// These may wait: a lost heartbeat or expiry does no harm.
+    private var patient: Set<RecordID> = []
+    /// What the store holds.
+    ///
+    /// A record that came and went before it was written needs no write.
+    private var stored: Set<RecordID>
+
+    package init(stored: some Sequence<RecordID>) {
+        self.stored = Set(stored)
+    }
+
+    package var isEmpty: Bool { urgent.isEmpty && patient.isEmpty }
+
+    package mutating func changed(_ id: RecordID) {
+        patient.remove(id)
+        urgent.insert(id)
+    }
+
+    /// A sign of life, or the end of one: nobody waits for the write.
+    package mutating func aged(_ id: RecordID) {
+        if !urgent.contains(id) { patient.insert(id) }
+    }
+
+    /// Puts up to `count` of those that may wait among those that are written next.
+    package mutating func hurry(_ count: Int) {
+        for id in patient.prefix(count) {
+            patient.remove(id)
+            urgent.insert(id)
+        }
+    }
+
+    /// Takes out the changes to write now, given the records as they are.
+    package mutating func take(_ record: (RecordID) -> DeviceRecord?) -> [RegistryChange] {
+        defer { urgent = [] }
+        return urgent.sorted().compactMap { id in
+            if let record = record(id) { return .keep(record) }
+            return stored.contains(id) ? .drop(id) : nil
+        }
+    }
+
+    package mutating func written(_ changes: [RegistryChange]) {
+        for change in changes {
+            switch change {
+            case .keep(let record): stored.insert(record.id)
+            case .drop(let id): stored.remove(id)
+            }
+        }
+    }
+
+    package mutating func notWritten(_ changes: [RegistryChange]) {
+        for change in changes {
+            switch change {
+            case .keep(let record): aged(record.id)
+            case .drop(let id): aged(id)
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HeapModule
+import NIOCore
+
+/// Which records end when.
+///
+/// A sign of life only notes the new end; the queue is looked into again when the old one comes. So a heartbeat costs no
+/// more than a look-up, and an entry of the queue that no longer counts is dropped when its time comes or when there
+/// are more of those than of the others.
+struct ExpiryQueue: Sendable {
+    private struct Entry: Comparable {
+        let instant: NIODeadline
+        let id: RecordID
+
+        static func < (left: Entry, right: Entry) -> Bool { left.instant < right.instant }
+    }
+
+    private struct End {
+        var instant: NIODeadline
+        /// Where in the queue the record's one entry that counts is.
+        var queued: NIODeadline
+    }
+
+    private var ends: [RecordID: End] = [:]
+    private var queue = Heap<Entry>()
+
+    /// The record ends at `instant`, whatever was said before.
+    mutating func set(_ id: RecordID, to instant: NIODeadline) {
+        if let end = ends[id], end.queued <= instant {
+            ends[id] = End(instant: instant, queued: end.queued)
+        } else {
+            enqueue(id, at: instant)
+        }
+    }
+
+    mutating func remove(_ id: RecordID) {
+        ends[id] = nil
+    }
+
+    /// Takes out a record that has ended; nil where there is none.
+    mutating func popEnded(at now: NIODeadline) -> RecordID? {
+        while let first = queue.min, first.instant <= now {
+            queue.removeMin()
+            guard let end = ends[first.id], end.queued == first.instant else { continue }
+            if end.instant <= now {
+                ends[first.id] = nil
+                return first.id
+            }
+            enqueue(first.id, at: end.instant)
+        }
+        return nil
+    }
+
+    /// Entries that are kept, with those that no longer count.
+    var count: Int { queue.count }
+
+    private mutating func enqueue(_ id: RecordID, at instant: NIODeadline) {
+        ends[id] = End(instant: instant, queued: instant)
+        queue.insert(Entry(instant: instant, id: id))
+        // Else somebody who comes and goes all day long fills the memory.
+        guard queue.count > 2 * ends.count + 64 else { return }
+        ends = ends.mapValues { End(instant: $0.instant, queued: $0.instant) }
+        queue = Heap(ends.map { Entry(instant: $1.queued, id: $0) })
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshCore
+import TestSupport
+import Testing
+
+@Suite struct JSONTests {
+    @Test(arguments: [
+        ("null", JSON.null), (" true ", .bool(true)), ("false", .bool(false)), ("-0.5e+3", .number("-0.5e+3")),
+        ("12345678901234567890", .number("12345678901234567890")), ("[]", .array([])), ("{ }", .object([:])),
+        (
+            #"{"a":[1,{"b":null}],"c":"d"}"#,
+            .object(["a": .array([.number(1), .object(["b": .null])]), "c": .string("d")])
+        ),
+        (#""\"\\\/\b\f\n\r\t\u0041\ud83d\ude00é""#, .string("\"\\/\u{8}\u{C}\n\r\tA😀é")),
+    ])
+    func `a text is read as its value`(text: String, value: JSON) throws {
+        #expect(try JSON(parsing: text.utf8) == value)
+        #expect(try JSON(parsing: value.description.utf8) == value)
+    }
+
+    @Test(arguments: [
+        "", " ", "nul", "tru", "truex", "1 2", "01", "-", "1.", ".5", "1e", "+1", "NaN", "Infinity", "0x10", "'a'",
+        "\"",
+        "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"a\nb\"",
+        "[", "[1", "[1,", "[1,]", "[,1]", "]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}",
+        "{1:1}", "}", "[1}", "{\"a\":1]", "//", "\u{FEFF}1",
+    ])
+    func `what is no text is refused, and where it goes wrong is told`(text: String) {
+        let fault = #expect(throws: JSONFault.self) { try JSON(parsing: text.utf8) }
+        guard case .malformed(let offset)? = fault else {
+            Issue.record("\(String(describing: fault))")
+            return
+        }
+        #expect((0...text.utf8.count).contains(offset))
+    }
+
+    @Test func `keys that are there twice, other bytes than UTF-8 and great depth are refused`() {
+        #expect(throws: JSONFault.duplicateKey("a")) { try JSON(parsing: #"{"a":1,"\u0061":2}"#.utf8) }
+        #expect(throws: JSONFault.notUTF8) { try JSON(parsing: [UInt8(ascii: "\""), 0xFF, UInt8(ascii: "\"")]) }
+        let deep = String(repeating: "[", count: 60_000)
+        #expect(throws: JSONFault.tooDeep(limit: 16)) { try JSON(parsing: deep.utf8) }
+        #expect(throws: JSONFault.tooDeep(limit: 16)) {
+            try JSON(parsing: String(repeating: #"{"a":"#, count: 60_000).utf8)
+        }
+    }
+
+    @Test func `random bytes, and texts with a byte changed or cut off, never trap`() {
+        let seed = UInt64.random(in: .min ... .max)
+        var generator = SeededGenerator(seed: seed)
+        let valid = Array(
+            #"{"id":"a\u00e9\ud83d\ude00","port":9000,"addresses":["[::1]:1",null,true],"ttl":-1.5e3}"#.utf8
+        )
+        for _ in 0..<20_000 {
+            var bytes = Array(valid.prefix(Int.random(in: 0...valid.count, using: &generator)))
+            for _ in 0..<Int.random(in: 0...3, using: &generator) where !bytes.isEmpty {
+                let position = Int.random(in: 0..<bytes.count, using: &generator)
+                bytes[position] = UInt8.random(in: .min ... .max, using: &generator)
+            }
+            // Whatever is read can be written and read again.
+            guard let value = try? JSON(parsing: bytes) else { continue }
+            #expect((try? JSON(parsing: value.description.utf8)) == value, "seed \(seed)")
+        }
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import Foundation
+import MeshCore
+import Testing
+
+@Suite struct RequestSignatureTests {
+    private let key = P256.Signing.PrivateKey()
+    private let date = Date(timeIntervalSince1970: 1_700_000_000)
+    private let parts = SignedParts(
+        method: "POST",
+        authority: "Mesh.example.org:80",
+        target: "/register?a=b",
+        body: Data("{}".utf8)
+    )
+
+    @Test func `a request is accepted from its signer, and the signer is known`() throws {
+        let signer = try #require(try signer(headers()))
+        #expect(signer.device == DeviceID(of: key.publicKey))
+        #expect(signer.created == date)
+        #expect(signer.nonce == "n1")
+    }
+
+    @Test func `the signature covers what RFC 9421 says, in its form`() throws {
+        let headers = try headers()
+        let device = DeviceID(of: key.publicKey)
+        let parameters =
+            #"("@method" "@authority" "@path" "@query" "content-digest" "mesh-key");created=1700000000"#
+            + #";nonce="n1";keyid="\#(device)";alg="ecdsa-p256-sha256";tag="swift-mesh""#
+        #expect(headers["Signature-Input"] == "mesh=\(parameters)")
+        let digest = "sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:"
+        #expect(headers["Content-Digest"] == digest)
+        let base = """
+            "@method": POST
+            "@authority": mesh.example.org
+            "@path": /register
+            "@query": ?a=b
+            "content-digest": \(digest)
+            "mesh-key": :\(key.publicKey.derRepresentation.base64EncodedString()):
+            "@signature-params": \(parameters)
+            """
+        let text = try #require(headers["Signature"]?.dropFirst("mesh=:".count).dropLast())
+        let raw = try #require(Data(base64Encoded: String(text)))
+        #expect(raw.count == 64)
+        let signature = try P256.Signing.ECDSASignature(rawRepresentation: raw)
+        #expect(key.publicKey.isValidSignature(signature, for: Data(base.utf8)))
+    }
+
+    @Test func `a request without a signature has no signer`() throws {
+        #expect(try signer([:]) == nil)
+        #expect(try signer(["Content-Digest": "sha-256=:aaaa:"]) == nil)
+    }
+
+    @Test func `the clocks may differ by the window either way`() throws {
+        let headers = try headers()
+        for offset in [-30.0, 30] { #expect(try signer(headers, at: date + offset) != nil) }
+        #expect(throws: SignatureFault.expired) { try signer(headers, at: date + 30.5) }
+        #expect(throws: SignatureFault.fromTheFuture) { try signer(headers, at: date - 30.5) }
+    }
+
+    @Test func `a signature is of one request`() throws {
+        let headers = try headers()
+        let body = parts(body: "{} ")
+        #expect(throws: SignatureFault.otherBody) { try signer(headers, of: body) }
+        for other in [
+            parts(method: "GET"), parts(method: "post"), parts(authority: "mesh.example.org:81"),
+            parts(authority: "evil.example.org"), parts(target: "/register?a=c"), parts(target: "/register"),
+            parts(target: "/devices?a=b"), parts(target: "/register?a=b?"),
+        ] {
+            #expect(throws: SignatureFault.wrong) { try signer(headers, of: other) }
+        }
+    }
+
+    @Test func `another key can't sign for a device`() throws {
+        let other = P256.Signing.PrivateKey()
+        var headers = try headers()
+        let own = headers["Mesh-Key"]
+        headers["Mesh-Key"] = ":\(other.publicKey.derRepresentation.base64EncodedString()):"
+        #expect(throws: SignatureFault.otherKey) { try signer(headers) }
+        let theirs = try RequestSignature.headers(for: parts, key: other, at: date, nonce: "n1")
+        headers["Mesh-Key"] = own
+        headers["Signature"] = theirs["Signature"]
+        #expect(throws: SignatureFault.wrong) { try signer(headers) }
+    }
+
+    @Test(arguments: ["Signature-Input", "Signature", "Content-Digest", "Mesh-Key"])
+    func `a header that is missing, cut off or garbled is named`(name: String) throws {
+        let whole = try headers()
+        var headers = whole
+        headers[name] = nil
+        #expect(throws: SignatureFault.missing(header: name)) { try signer(headers) }
+        let text = try #require(whole[name])
+        let other = name == "Mesh-Key" ? ":AAAA:" : "other=:AAAA:"
+        for value in [
+            "", "x", "=", ":", "mesh=1", "mesh", "sha-256=1", String(text.dropLast()), "\(text), \(text);a=", other,
+        ] {
+            headers[name] = value
+            #expect(throws: SignatureFault.malformed(header: name), "\(value)") { try signer(headers) }
+        }
+    }
+
+    @Test(arguments: [
+        ("\"@query\" ", ""), ("\"@method\" \"@authority\"", "\"@authority\" \"@method\""),
+        ("\"@path\"", "\"@path\";req"),
+        (" \"mesh-key\"", ""), ("\"mesh-key\"", "\"mesh-key\" \"date\""), (";nonce=\"n1\"", ""), ("\"n1\"", "\"\""),
+        ("\"n1\"", "n1"), (";created=1700000000", ""), ("1700000000", "1700000000.0"),
+        ("1700000000", "9999999999999999"),
+        ("ecdsa-p256-sha256", "hmac-sha256"), ("swift-mesh", "other"), (";tag=", ";expires=1700000001;tag="),
+        ("keyid=\"", "keyid=\"0"), ("mesh=", "sig1="),
+    ])
+    func `another profile than ours is refused`(part: String, replacement: String) throws {
+        var headers = try headers()
+        let input = try #require(headers["Signature-Input"])
+        headers["Signature-Input"] = input.replacing(part, with: replacement)
+        #expect(headers["Signature-Input"] != input)
+        #expect(throws: SignatureFault.malformed(header: "Signature-Input")) { try signer(headers) }
+    }
+
+    @Test func `each changed byte of each header is refused`() throws {
+        let whole = try headers()
+        for (name, text) in whole {
+            for position in text.indices {
+                var headers = whole
+                let changed: Character = text[position] == "A" ? "B" : "A"
+                headers[name] = text.replacingCharacters(in: position...position, with: String(changed))
+                #expect(throws: SignatureFault.self) { try signer(headers) }
+            }
+        }
+    }
+
+    @Test func `a replayed one is refused for as long as it would count`() throws {
+        var guards = ReplayGuard(started: date)
+        let signer = try #require(try signer(headers()))
+        try guards.received(signer, at: date)
+        for offset in stride(from: 0.0, through: 60, by: 7.5) {
+            #expect(throws: SignatureFault.replayed) { try guards.received(signer, at: date + offset) }
+        }
+        let second = try #require(try self.signer(headers(nonce: "n2")))
+        try guards.received(second, at: date)
+    }
+
+    @Test func `one from before the start is refused, as is one more than there is room for`() throws {
+        let signer = try #require(try signer(headers()))
+        var late = ReplayGuard(started: date + 1)
+        #expect(throws: SignatureFault.expired) { try late.received(signer, at: date + 2) }
+        var sameSecond = ReplayGuard(started: date + 0.9)
+        try sameSecond.received(signer, at: date + 2)
+
+        var small = ReplayGuard(started: date, maximum: 1)
+        try small.received(signer, at: date)
+        let second = try #require(try self.signer(headers(nonce: "n2")))
+        #expect(throws: SignatureFault.tooMany) { try small.received(second, at: date) }
+        try small.received(second, at: date + 120)
+    }
+
+    private func headers(nonce: String = "n1") throws -> [String: String] {
+        try RequestSignature.headers(for: parts, key: key, at: date, nonce: nonce)
+    }
+
+    private func signer(
+        _ headers: [String: String],
+        of other: SignedParts? = nil,
+        at now: Date? = nil
+    ) throws -> RequestSigner? {
+        try RequestSignature.signer(of: other ?? parts, header: { headers[$0] }, at: now ?? date)
+    }
+
+    private func parts(
+        method: String = "POST",
+        authority: String = "mesh.example.org",
+        target: String = "/register?a=b",
+        body: String = "{}"
+    ) -> SignedParts {
+        SignedParts(method: method, authority: authority, target: target, body: Data(body.utf8))
+    }
+}

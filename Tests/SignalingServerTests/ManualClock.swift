@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import MeshCore
+import NIOCore
+import Synchronization
+
+/// A clock that goes when it is told to.
+final class ManualClock: Sendable {
+    private let moment = Mutex(
+        Moment(instant: .uptimeNanoseconds(1_000), date: Date(timeIntervalSince1970: 1_700_000_000))
+    )
+
+    var now: Moment { moment.withLock { $0 } }
+
+    func advance(by amount: TimeAmount) { moment.withLock { $0 = $0 + amount } }
+}

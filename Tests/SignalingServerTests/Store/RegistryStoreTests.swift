@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import MeshCore
+import TestSupport
+import Testing
+import signaling_server
+
+/// What each store must do, run against each that keeps something.
+@Suite struct RegistryStoreTests {
+    enum Kind: CaseIterable {
+        case sqlite
+        /// The one that other tests rely on.
+        case inMemory
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a new one is empty`(kind: Kind) async throws {
+        try await withStore(kind) { open in
+            let kept = try await open().load()
+            #expect(kept == [])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `what was applied is there when it is opened again, the last state of each`(kind: Kind) async throws {
+        try await withStore(kind) { open in
+            let (first, second) = (try record("a", port: 1), try record("a", port: 2))
+            let other = try record("b", port: 3)
+            do {
+                let store = try open()
+                try await store.apply([.keep(first), .keep(other)])
+                try await store.apply([.keep(second), .drop(other.id), .drop(other.id)])
+            }
+            #expect(try await open().load() == [second])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `changes are made in their order`(kind: Kind) async throws {
+        try await withStore(kind) { open in
+            let record = try record("a", port: 1)
+            let store = try open()
+            try await store.apply([.keep(record), .drop(record.id), .keep(record)])
+            #expect(try await store.load() == [record])
+            try await store.apply([.drop(record.id)])
+            #expect(try await store.load() == [])
+            try await store.apply([])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `many at once are kept, from many tasks`(kind: Kind) async throws {
+        try await withStore(kind) { open in
+            let store = try open()
+            try await withThrowingTaskGroup { group in
+                for batch in 0..<10 {
+                    let changes = try (0..<100).map { RegistryChange.keep(try record("d\(batch)-\($0)", port: 1)) }
+                    group.addTask { try await store.apply(changes) }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await store.load().count == 1_000)
+        }
+    }
+
+    @Test func `a database that another process uses, is damaged or can't be made is refused in words`() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = "\(directory)/registry.sqlite"
+            do {
+                let first = try SQLiteStore(path: path)
+                let fault = #expect(throws: StoreFault.self) { try SQLiteStore(path: path) }
+                #expect(fault?.kind == .inUse)
+                #expect(try await first.load() == [])
+            }
+            try Data(repeating: 0x41, count: 8_192).write(to: URL(filePath: path))
+            let fault = #expect(throws: StoreFault.self) { try SQLiteStore(path: path) }
+            #expect(fault?.kind == .broken)
+            #expect(fault?.description.contains("damaged") == true)
+            let missing = #expect(throws: StoreFault.self) {
+                try SQLiteStore(path: "\(directory)/none/registry.sqlite")
+            }
+            #expect(missing?.kind == .cannotOpen)
+        }
+    }
+
+    private func withStore(
+        _ kind: Kind,
+        _ body: (() throws -> any RegistryStore) async throws -> Void
+    ) async throws {
+        try await withTemporaryDirectory { directory in
+            let inMemory = FailingStore()
+            try await body {
+                switch kind {
+                case .sqlite: try SQLiteStore(path: "\(directory)/registry.sqlite")
+                case .inMemory: inMemory
+                }
+            }
+        }
+    }
+
+    private func record(_ id: String, port: UInt16) throws -> DeviceRecord {
+        var registration = Registration(id: try #require(RecordID(id)))
+        registration.port = port
+        let date = Date(timeIntervalSince1970: 1_700_000_000.25)
+        return DeviceRecord(
+            registration: registration,
+            observed: Endpoint("[::1]:5"),
+            registeredAt: date,
+            lastSeen: date,
+            expiresAt: date,
+            verified: true
+        )
+    }
+}
