@@ -666,7 +666,8 @@ package nonisolated struct WirePeerMessage: Sendable {
   fileprivate var _sendTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
-/// The first frame of each side. The id is not in it: TLS proves it.
+/// The first frame of each side: the dialer's at once, the other's when it has decided to keep the connection. The id
+/// is not in it: TLS proves it.
 package nonisolated struct WireGreeting: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -710,6 +711,8 @@ package nonisolated struct WireAcknowledgement: Sendable {
   package init() {}
 }
 
+/// No text follows it, acknowledgements may. It is answered with another; the connection ends when both have passed and
+/// each text is acknowledged.
 package nonisolated struct WireGoodbye: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -721,6 +724,8 @@ package nonisolated struct WireGoodbye: Sendable {
 
   package nonisolated enum Reason: SwiftProtobuf.Enum, Swift.CaseIterable {
     package typealias RawValue = Int
+
+    /// Answers a goodbye.
     case unspecified // = 0
 
     /// The device stops.
@@ -735,6 +740,9 @@ package nonisolated struct WireGoodbye: Sendable {
 
     /// The other side is full.
     case tooManyPeers // = 5
+
+    /// The registry that the other side asks does not list this device.
+    case notListed // = 6
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -749,6 +757,7 @@ package nonisolated struct WireGoodbye: Sendable {
       case 3: self = .protocolViolation
       case 4: self = .silent
       case 5: self = .tooManyPeers
+      case 6: self = .notListed
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -761,6 +770,7 @@ package nonisolated struct WireGoodbye: Sendable {
       case .protocolViolation: return 3
       case .silent: return 4
       case .tooManyPeers: return 5
+      case .notListed: return 6
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -773,6 +783,7 @@ package nonisolated struct WireGoodbye: Sendable {
       .protocolViolation,
       .silent,
       .tooManyPeers,
+      .notListed,
     ]
 
   }
@@ -1828,5 +1839,5 @@ nonisolated extension WireGoodbye: SwiftProtobuf.Message, SwiftProtobuf._Message
 }
 
 nonisolated extension WireGoodbye.Reason: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}LEAVING\0\u{1}DUPLICATE\0\u{1}PROTOCOL_VIOLATION\0\u{1}SILENT\0\u{1}TOO_MANY_PEERS\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}LEAVING\0\u{1}DUPLICATE\0\u{1}PROTOCOL_VIOLATION\0\u{1}SILENT\0\u{1}TOO_MANY_PEERS\0\u{1}NOT_LISTED\0")
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshCore
+import NIOCore
+
+/// What an agent has to know of how the program was started.
+struct AgentSettings: Sendable {
+    let id: DeviceID
+    let policy: PeerPolicy
+    let signaling: SignalingAddress
+    /// Whether a person types.
+    let isInteractive: Bool
+    /// For timers.
+    let loop: any EventLoop
+    /// How long a text waits for its device to be connected.
+    var sendPatience = TimeAmount.seconds(10)
+    /// How long a goodbye waits for the peers.
+    var leavePatience = TimeAmount.milliseconds(1_100)
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Logging
+import MeshCore
+import MeshProgram
+import NIOCore
+
+/// How an agent runs.
+struct Configuration: Sendable {
+    let signaling: SignalingAddress
+    /// Nil where nobody asked for an address: then another port will do.
+    let listen: Endpoint?
+    let name: String
+    let heartbeat: TimeAmount
+    let poll: TimeAmount
+    /// Nil leaves it to the registry.
+    let ttl: TimeAmount?
+    let acceptsUnlisted: Bool
+    let readsCommands: Bool
+    let stateDirectory: String?
+    let logLevel: Logger.Level
+
+    static let defaultSignaling = "http://127.0.0.1:8080"
+    static let defaultListen = "127.0.0.1:9000"
+
+    init(_ options: RunOptions) async throws {
+        var settings = try await Settings(program: "device", configFile: options.common.config)
+        signaling = try Self.signaling(flag: options.signaling, from: &settings)
+        listen = settings.value("listen", flag: options.listen)
+        name = settings.value("name", flag: options.name, default: Self.hostName)
+        heartbeat = settings.value("heartbeat", flag: options.heartbeat, default: TimeSpan(PeerLimits.heartbeat)).amount
+        poll = settings.value("poll", flag: options.poll, default: TimeSpan(.seconds(5))).amount
+        ttl = settings.value("ttl", flag: options.ttl).map(\.amount)
+        acceptsUnlisted = settings.value("accept-unlisted", flag: options.acceptUnlisted ? true : nil, default: false)
+        readsCommands = !settings.value("no-prompt", flag: options.noPrompt ? true : nil, default: false)
+        stateDirectory = settings.value("state-dir", flag: options.common.stateDir)
+        logLevel = settings.value("log-level", flag: options.common.logLevel, default: LogLevel(.warning)).level
+        check(&settings)
+        try settings.check()
+    }
+
+    /// The one setting that `device list` has as well.
+    static func signaling(flag: SignalingAddress?, from settings: inout Settings) throws -> SignalingAddress {
+        guard let signaling = settings.value("signaling", flag: flag) ?? SignalingAddress(argument: defaultSignaling)
+        else {
+            throw ProgramFailure(.ourFault, "the default address of the signaling server is not valid")
+        }
+        return signaling
+    }
+
+    private func check(_ settings: inout Settings) {
+        if (try? name.checkText(limit: PeerLimits.name)) == nil || name.printable != name {
+            settings.fault("name must be 1 to \(PeerLimits.name) bytes of printable text")
+        }
+        if !(TimeAmount.milliseconds(50)...TimeAmount.hours(1)).contains(heartbeat) {
+            settings.fault("heartbeat must be from 50ms to 60m")
+        }
+        if !(TimeAmount.milliseconds(100)...TimeAmount.hours(1)).contains(poll) {
+            settings.fault("poll must be from 100ms to 60m")
+        }
+        let seconds = RegistrationLimits.ttl
+        if let ttl,
+            !(TimeAmount.seconds(Int64(seconds.lowerBound))...(.seconds(Int64(seconds.upperBound)))).contains(ttl)
+        {
+            settings.fault("ttl must be from \(seconds.lowerBound)s to \(seconds.upperBound)s")
+        }
+    }
+
+    /// The machine's name up to its first dot.
+    private static var hostName: String {
+        var bytes = [CChar](repeating: 0, count: 256)
+        guard gethostname(&bytes, bytes.count - 1) == 0 else { return "device" }
+        let name = String(decoding: bytes.prefix { $0 != 0 && $0 != 0x2E }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return (try? name.checkText(limit: PeerLimits.name)) == nil ? "device" : name.printable
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import MeshCore
+import MeshProgram
+import NIOCore
+
+@main
+struct DeviceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "device",
+        abstract: "Joins the mesh: registers this machine, finds the others, and talks to them over mutual TLS 1.3.",
+        discussion: """
+            EXAMPLES
+              device
+                  joins by the signaling server at http://127.0.0.1:8080
+              device --signaling http://mesh.example.org:8080 --listen 0.0.0.0:9000
+                  joins by another, and can be reached from other machines
+              device list
+                  prints who is registered, and leaves
+              echo 'send kitchen hello' | device
+                  sends one text, and leaves
+
+            While it runs, type 'help'. Without a terminal it reads commands from its standard input, one a line, and \
+            leaves when that ends; a text for a device that is not connected yet waits up to 10 s for it. As a service \
+            it runs with --no-prompt. What people read goes to standard output, the log to standard error.
+
+            'device help run' shows all options. Each can also be set in the environment (DEVICE_LISTEN) or in the \
+            file given with --config (listen: 0.0.0.0:9000).
+            """,
+        version: meshVersion,
+        subcommands: [RunCommand.self, ListCommand.self],
+        defaultSubcommand: RunCommand.self
+    )
+}
+
+/// The options of an agent.
+struct RunOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The signaling server (default: \(Configuration.defaultSignaling)).", valueName: "url"))
+    var signaling: SignalingAddress?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where other devices reach this one (default: \(Configuration.defaultListen), or a free port if that is taken).",
+            valueName: "address:port"
+        )
+    )
+    var listen: Endpoint?
+
+    @Option(help: ArgumentHelp("What people call this device (default: the host's name).", valueName: "name"))
+    var name: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "After so much silence a sign of life is sent; after three, a silent peer is given up (default: 5s).",
+            valueName: "time"
+        )
+    )
+    var heartbeat: TimeSpan?
+
+    @Option(
+        help: ArgumentHelp("How often the signaling server is asked who is there (default: 5s).", valueName: "time")
+    )
+    var poll: TimeSpan?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long the registration lives without a sign of life (default: the server's).",
+            valueName: "time"
+        )
+    )
+    var ttl: TimeSpan?
+
+    @Flag(help: "Lets devices connect that the signaling server does not list, whatever their proven id.")
+    var acceptUnlisted = false
+
+    @Flag(help: "Takes no commands: runs until it is told to stop.")
+    var noPrompt = false
+
+    @OptionGroup var common: CommonOptions
+}
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Runs the agent until 'exit', the end of its input, or SIGTERM (the default)."
+    )
+
+    @OptionGroup var options: RunOptions
+
+    func run() async throws {
+        try await reportingFailures(of: "device") {
+            let configuration = try await Configuration(options)
+            try await DeviceProgram(configuration).run()
+        }
+    }
+}
+
+struct ListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "Prints the devices that the signaling server lists."
+    )
+
+    /// How a list is printed.
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case table
+        case json
+    }
+
+    @Option(help: ArgumentHelp("The signaling server (default: \(Configuration.defaultSignaling)).", valueName: "url"))
+    var signaling: SignalingAddress?
+
+    @Option(help: "table for people, json for programs.")
+    var format = Format.table
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        try await reportingFailures(of: "device") {
+            var settings = try await Settings(program: "device", configFile: common.config)
+            let address = try Configuration.signaling(flag: signaling, from: &settings)
+            try settings.check()
+            print(try await text(from: address))
+        }
+    }
+
+    private func text(from address: SignalingAddress) async throws -> String {
+        let client = SignalingClient(address, key: nil, patience: .seconds(5))
+        do {
+            let records = try await client.devices(unless: nil)?.records ?? []
+            await client.shutdown()
+            return format == .json ? DeviceListing.json(records) : DeviceListing.table(records)
+        } catch {
+            await client.shutdown()
+            throw ProgramFailure(
+                .unavailable,
+                "the signaling server \(address) can't be asked: \(error): name another with --signaling"
+            )
+        }
+    }
+}

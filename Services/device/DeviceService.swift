@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Logging
+import MeshCore
+import MeshProgram
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// A device's listener, agent, registration and input, which start and end together.
+struct DeviceService: Service {
+    let configuration: Configuration
+    let identity: Identity
+    let console: Console
+    let logger: Logger
+
+    func run() async throws {
+        let inbox = Inbox()
+        let transport = try PeerTransport(
+            identity: identity,
+            greeting: PeerGreeting(name: configuration.name, version: meshVersion, instance: .random(in: 1 ... .max)),
+            options: options
+        ) { inbox.put(.peer($0)) }
+        let listener = try await listen(with: transport)
+        let bound = Self.endpoint(of: listener) ?? Endpoint(host: "127.0.0.1", port: 0)
+        guard let bound else { throw ProgramFailure(.ourFault, "the listener has no address") }
+        let client = SignalingClient(configuration.signaling, key: identity.key, patience: .seconds(5))
+        let registry = RegistryTask(
+            client: client,
+            registration: try registration(at: bound),
+            poll: configuration.poll,
+            inbox: inbox,
+            logger: logger
+        )
+        _ = console.show("This is \(Wording.device(configuration.name, identity.id)), listening at \(bound).")
+        await withGracefulShutdownHandler {
+            await withTaskGroup { group in
+                group.addTask { await registry.run() }
+                if configuration.readsCommands {
+                    group.addTask { await InputReader(console: console, inbox: inbox).run() }
+                }
+                await agent(inbox, transport).run()
+                group.cancelAll()
+                console.close()
+                try? await listener.close().get()
+            }
+        } onGracefulShutdown: {
+            inbox.put(.stopped)
+        }
+        await registry.leave()
+        await client.shutdown()
+    }
+}
+
+extension DeviceService {
+    private var options: PeerTransportOptions {
+        var options = PeerTransportOptions()
+        options.timing.heartbeat = configuration.heartbeat
+        return options
+    }
+
+    private func agent(_ inbox: Inbox, _ transport: PeerTransport) -> Agent {
+        var policy = PeerPolicy()
+        policy.acceptsUnlisted = configuration.acceptsUnlisted
+        let settings = AgentSettings(
+            id: identity.id,
+            policy: policy,
+            signaling: configuration.signaling,
+            isInteractive: console.isTerminal,
+            loop: MultiThreadedEventLoopGroup.singleton.next()
+        )
+        return Agent(settings: settings, inbox: inbox, console: console, transport: transport, logger: logger)
+    }
+
+    /// A port that was asked for is the only one that will do.
+    private func listen(with transport: PeerTransport) async throws -> any Channel {
+        let wanted = configuration.listen ?? Endpoint(Configuration.defaultListen)
+        guard let wanted, let freePort = Endpoint(host: wanted.host, port: 0) else {
+            throw ProgramFailure(.ourFault, "the default address to listen at is not valid")
+        }
+        do {
+            return try await transport.listen(at: wanted)
+        } catch let error as IOError where error.errnoCode == EADDRINUSE && configuration.listen == nil {
+            logger.info("The default port is taken", metadata: ["port": "\(wanted.port)"])
+            return try await transport.listen(at: freePort)
+        } catch {
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw ProgramFailure(
+                .unavailable,
+                "can't listen at \(wanted): \(reason): give another address with --listen; port 0 is a free one"
+            )
+        }
+    }
+
+    private static func endpoint(of listener: any Channel) -> Endpoint? {
+        guard let address = listener.localAddress, let host = address.ipAddress, let port = address.port else {
+            return nil
+        }
+        return Endpoint(host: host, port: UInt16(clamping: port))
+    }
+
+    /// The port alone lets the registry add the address that it sees; of no use where only this machine is listened to.
+    private func registration(at bound: Endpoint) throws -> Registration {
+        let addresses = OwnAddresses.of(bound, interfaces: OwnAddresses.interfaces())
+        var members: [String: JSON] = [
+            "id": .string(identity.id.description),
+            "name": .string(configuration.name),
+            "addresses": .array(addresses.map { .string($0.description) }),
+        ]
+        if OwnAddresses.isWildcard(bound.host) { members["port"] = .number(Int(bound.port)) }
+        members["ttl"] = configuration.ttl.map { .number(Int($0.nanoseconds / 1_000_000_000)) }
+        return try Registration(.object(members))
+    }
+}

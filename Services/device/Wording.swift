@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshCore
+import NIOCore
+
+/// What the agent says to people.
+///
+/// Whatever others chose is made printable here.
+enum Wording {
+    static func device(_ name: String, _ id: DeviceID) -> String { "\(name.printable) (\(id.short))" }
+
+    static func endpoints(_ endpoints: [Endpoint]) -> String {
+        endpoints.isEmpty ? "an unknown address" : endpoints.map(\.description).joined(separator: ", ")
+    }
+
+    static func news(_ news: PeerNews, address: (Int) -> String?) -> String {
+        switch news {
+        case .found(let id, let name, let endpoints):
+            "* found \(device(name, id)) at \(self.endpoints(endpoints))"
+        case .connected(let id, let name, let connection):
+            "* connected to \(device(name, id)), \(address(connection) ?? "an unknown address"), TLS 1.3, id proven"
+        case .lost(let id, let name, .goodbye(.leaving), _): "* \(device(name, id)) left"
+        case .lost(let id, let name, let end, let wait): "* lost \(device(name, id)): \(end)\(again(wait))"
+        case .unreachable(let id, let name, .otherDevice(let endpoint, let other), let wait):
+            "* forged: what answers at \(endpoint) as \(device(name, id)) proves to be \(other); not talking to it"
+                + again(wait)
+        case .unreachable(let id, let name, let fault, let wait):
+            "* can't reach \(device(name, id)): \("\(fault)".printable)\(again(wait))"
+        case .gone(let id, let name): "* \(device(name, id)) is no longer listed"
+        case .refused(let id, let name):
+            "* refused \(device(name, id)): the registry does not list it (--accept-unlisted lets such devices in)"
+        case .full(let limit): "* more than \(limit) devices are listed: the rest is passed over"
+        }
+    }
+
+    /// A text that came, so that no line of it passes for somebody else's.
+    static func text(_ text: String, from name: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let spaced = String(line.replacing("\t", with: "    "))
+            return "\(name.printable): \(spaced.printable)"
+        }.joined(separator: "\n")
+    }
+
+    static func several(_ word: String, _ entries: [Directory.Entry]) -> String {
+        "'\(word)' is the name of several devices: \(list(entries)); say which by its id"
+    }
+
+    static func nobody(_ word: String, _ directory: Directory) -> String {
+        directory.entries.isEmpty
+            ? "no device is known yet"
+            : "no device is called '\(word)': there are \(list(directory.entries))"
+    }
+
+    static func list(_ entries: [Directory.Entry]) -> String {
+        let shown = entries.prefix(8).map { device($0.name, $0.id) }
+        return (shown + (entries.count > shown.count ? ["…"] : [])).joined(separator: ", ")
+    }
+
+    static func roundTrip(_ time: TimeAmount) -> String {
+        let microseconds = time.nanoseconds / 1_000
+        let tenths = (microseconds + 50) / 100
+        return "\(tenths / 10).\(tenths % 10) ms"
+    }
+
+    private static func again(_ wait: TimeAmount?) -> String {
+        wait.map { "; dialing again in \($0.seconds)" } ?? ""
+    }
+}

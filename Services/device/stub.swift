@@ -1,5 +1,0 @@
-import AsyncHTTPClient
-
-@main struct Stub_device {
-    static func main() {}
-}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DequeModule
+package import NIOCore
+import SwiftProtobuf
+
+/// One end of a connection between two devices, from the proof of their ids to the goodbye.
+///
+/// ```
+/// dialer                                acceptor
+/// preamble, greeting            →
+///                               ←       greeting, once the dialer is admitted
+/// texts 1, 2, …, heartbeats     ↔       acknowledgements, answers
+/// goodbye                       →
+///                               ←       acknowledgements of what came before, goodbye
+/// ```
+///
+/// After its goodbye a side sends no text, but still acknowledges: so when a connection has ended in order, both sides
+/// know of each text whether it arrived.
+package struct PeerConnection: Equatable, Sendable {
+    package enum Action: Equatable, Sendable {
+        case send(WirePeerMessage)
+        /// The other side greeted. Where it dialed, it waits for ``admitted(at:)``, or to be closed.
+        case greeted(PeerGreeting)
+        /// A text is to be shown, and ``textShown(at:)`` called when it was.
+        case show(String)
+        /// The text that was submitted with this token was shown.
+        case delivered(Int)
+        /// The text is not known to have been shown, and this connection will not learn it.
+        case notDelivered(Int)
+        /// The peer answered a heartbeat, or the ping with this token.
+        case answered(Int?, roundTrip: TimeAmount)
+        case unanswered(Int)
+        /// Replaces the timer that was set before.
+        case setTimer(NIODeadline)
+        /// The last action of a connection.
+        case close(PeerEnd)
+    }
+
+    private enum State: Equatable {
+        case unopened
+        case waitingForGreeting(until: NIODeadline)
+        /// The dialer greeted, and whether it stays is being decided.
+        case waitingForAdmission(until: NIODeadline)
+        case established
+        /// A goodbye of ours has passed, and perhaps one of theirs.
+        case leaving(PeerEnd, until: NIODeadline, hasTheirs: Bool)
+        case ended
+    }
+
+    private let direction: PeerDirection
+    private let greeting: PeerGreeting
+    private let timing: PeerTiming
+    private var state = State.unopened
+    private var outgoing = OutgoingTexts()
+    /// The number of the newest text that came, and of the newest that was shown.
+    private var received: UInt64 = 0
+    private var shown: UInt64 = 0
+    private var measurements = RoundTrips()
+    private var lastSent = NIODeadline.uptimeNanoseconds(0)
+    private var lastHeard = NIODeadline.uptimeNanoseconds(0)
+    private var timer: NIODeadline?
+
+    package init(direction: PeerDirection, greeting: PeerGreeting, timing: PeerTiming) {
+        (self.direction, self.greeting, self.timing) = (direction, greeting, timing)
+    }
+}
+
+// What happens to a connection.
+extension PeerConnection {
+    /// TLS is up, and the other side's id is proven.
+    package mutating func opened(at now: NIODeadline) -> [Action] {
+        guard state == .unopened else { return [] }
+        lastHeard = now
+        state = .waitingForGreeting(until: now + timing.greeting)
+        let first = direction == .outbound ? [send(.greeting(greeting.wire), at: now)] : []
+        return first + schedule()
+    }
+
+    /// The dialer that greeted may stay.
+    package mutating func admitted(at now: NIODeadline) -> [Action] {
+        // It may have left in the meantime.
+        guard case .waitingForAdmission = state else { return [] }
+        state = .established
+        lastHeard = now
+        return [send(.greeting(greeting.wire), at: now)] + schedule()
+    }
+
+    package mutating func received(_ message: WirePeerMessage, at now: NIODeadline) -> [Action] {
+        if state == .ended { return [] }
+        lastHeard = now
+        do {
+            return try accept(message, at: now) + schedule()
+        } catch {
+            return violated(error, at: now)
+        }
+    }
+
+    /// The other side broke a rule below the meaning of messages, or one of this machine's.
+    package mutating func violated(_ violation: PeerViolation, at now: NIODeadline) -> [Action] {
+        if state == .ended { return [] }
+        return [send(.goodbye(.protocolViolation), at: now)] + end(.violation(violation))
+    }
+
+    /// The oldest text that was not shown yet was shown.
+    package mutating func textShown(at now: NIODeadline) -> [Action] {
+        guard state != .ended, shown < received else { return [] }
+        shown += 1
+        return [send(.acknowledgement(.with { $0.number = shown }), at: now)] + endIfSettled()
+    }
+
+    /// A text, which keeps to ``PeerLimits/text``, is to be sent; what becomes of it is reported with `token`.
+    package mutating func textSubmitted(_ text: String, token: Int, sent: MessageTime, at now: NIODeadline) -> [Action]
+    {
+        guard state == .established, let number = outgoing.add(token) else { return [.notDelivered(token)] }
+        lastSent = now
+        return [.send(.with { ($0.sendTime, $0.message, $0.number) = (sent, text, number) })]
+    }
+
+    /// How long a round trip takes is to be reported with `token`.
+    package mutating func pingRequested(token: Int, at now: NIODeadline) -> [Action] {
+        guard state == .established, let number = measurements.begin(token: token, at: now) else {
+            return [.unanswered(token)]
+        }
+        return [send(.heartbeat(.with { $0.number = number }), at: now)]
+    }
+
+    /// This side wants to end the connection.
+    package mutating func closeRequested(_ reason: WireGoodbye.Reason, at now: NIODeadline) -> [Action] {
+        switch state {
+        case .unopened: return end(.closed(reason))
+        case .waitingForGreeting, .waitingForAdmission:
+            return [send(.goodbye(reason), at: now)] + end(.closed(reason))
+        case .established:
+            state = .leaving(.closed(reason), until: now + timing.goodbye, hasTheirs: false)
+            return [send(.goodbye(reason), at: now)] + measurements.abandon().map(Action.unanswered) + schedule()
+        case .leaving, .ended: return []
+        }
+    }
+
+    /// No more bytes will come.
+    package mutating func inputClosed() -> [Action] {
+        switch state {
+        case .leaving(let reason, _, _): end(reason)
+        case .unopened, .waitingForGreeting, .waitingForAdmission, .established: end(.lost)
+        case .ended: []
+        }
+    }
+
+    package mutating func timerFired(at now: NIODeadline) -> [Action] {
+        timer = nil
+        switch state {
+        case .waitingForGreeting(let deadline) where deadline <= now:
+            return [send(.goodbye(.protocolViolation), at: now)] + end(.noGreeting)
+        case .waitingForAdmission(let deadline) where deadline <= now:
+            return [send(.goodbye(.notListed), at: now)] + end(.closed(.notListed))
+        case .leaving(let reason, let deadline, _) where deadline <= now:
+            return end(reason)
+        case .established:
+            if lastHeard + timing.silence <= now {
+                return [send(.goodbye(.silent), at: now)] + end(.silent(timing.silence))
+            }
+            return heartbeat(at: now) + schedule()
+        case .unopened, .waitingForGreeting, .waitingForAdmission, .leaving, .ended:
+            return schedule()
+        }
+    }
+}
+
+// What the machine makes of it.
+extension PeerConnection {
+    private mutating func accept(
+        _ message: WirePeerMessage,
+        at now: NIODeadline
+    ) throws(PeerViolation) -> [Action] {
+        switch message.body {
+        case .greeting(let greeting): return try accept(PeerGreeting(greeting))
+        case .goodbye(let goodbye): return try accept(goodbye.reason, at: now)
+        case .heartbeat(let heartbeat):
+            try requireGreeting()
+            return [send(.heartbeatAnswer(heartbeat), at: now)]
+        case .heartbeatAnswer(let answer):
+            try requireGreeting()
+            return try measured(answer, at: now)
+        case .acknowledgement(let acknowledgement):
+            try requireGreeting()
+            let tokens = try outgoing.acknowledged(upTo: acknowledgement.number)
+            return tokens.map(Action.delivered) + endIfSettled()
+        case nil:
+            try requireGreeting()
+            return try accept(text: message)
+        }
+    }
+
+    private func requireGreeting() throws(PeerViolation) {
+        switch state {
+        case .unopened, .waitingForGreeting, .waitingForAdmission: throw .notGreeted
+        case .established, .leaving, .ended: return
+        }
+    }
+
+    private mutating func accept(_ greeting: PeerGreeting) throws(PeerViolation) -> [Action] {
+        guard case .waitingForGreeting(let deadline) = state else { throw .secondGreeting }
+        state = direction == .outbound ? .established : .waitingForAdmission(until: deadline)
+        return [.greeted(greeting)]
+    }
+
+    private mutating func accept(text message: WirePeerMessage) throws(PeerViolation) -> [Action] {
+        if case .leaving(_, _, hasTheirs: true) = state { throw .afterGoodbye }
+        guard message.number == received + 1 else {
+            throw .wrongNumber(expected: received + 1, received: message.number)
+        }
+        guard received - shown < UInt64(PeerLimits.window) else { throw .tooManyTexts }
+        do { try message.message.checkText(limit: PeerLimits.text) } catch { throw .invalidText(error) }
+        received += 1
+        return [.show(message.message)]
+    }
+
+    private mutating func accept(_ reason: WireGoodbye.Reason, at now: NIODeadline) throws(PeerViolation) -> [Action] {
+        switch state {
+        case .unopened, .waitingForGreeting, .waitingForAdmission:
+            return end(.goodbye(reason))
+        case .established:
+            state = .leaving(.goodbye(reason), until: now + timing.goodbye, hasTheirs: true)
+            return [send(.goodbye(.unspecified), at: now)] + measurements.abandon().map(Action.unanswered)
+                + endIfSettled()
+        case .leaving(let end, let deadline, hasTheirs: false):
+            state = .leaving(end, until: deadline, hasTheirs: true)
+            return endIfSettled()
+        case .leaving(_, _, hasTheirs: true): throw .afterGoodbye
+        case .ended: return []
+        }
+    }
+
+    private mutating func measured(_ answer: WireHeartbeat, at now: NIODeadline) throws(PeerViolation) -> [Action] {
+        // The measurements were given up with our goodbye; the answer was under way.
+        if case .leaving = state { return [] }
+        guard let trip = measurements.answered(answer.number, at: now) else { throw .wrongAnswer }
+        return [.answered(trip.token, roundTrip: trip.time)]
+    }
+
+    private mutating func heartbeat(at now: NIODeadline) -> [Action] {
+        guard lastSent + timing.heartbeat <= now, let number = measurements.begin(token: nil, at: now) else {
+            return []
+        }
+        return [send(.heartbeat(.with { $0.number = number }), at: now)]
+    }
+
+    /// Ends a connection after both goodbyes, when all texts of both sides are settled.
+    private mutating func endIfSettled() -> [Action] {
+        guard case .leaving(let reason, _, hasTheirs: true) = state, outgoing.isEmpty, shown == received else {
+            return []
+        }
+        return end(reason)
+    }
+
+    private mutating func end(_ reason: PeerEnd) -> [Action] {
+        state = .ended
+        return measurements.abandon().map(Action.unanswered) + outgoing.abandon().map(Action.notDelivered)
+            + [.close(reason)]
+    }
+
+    private mutating func send(_ body: WirePeerMessage.OneOf_Body, at now: NIODeadline) -> Action {
+        lastSent = now
+        return .send(.with { $0.body = body })
+    }
+
+    /// Sets the timer where what is due next is due before it fires.
+    ///
+    /// What is due later is seen when it has fired.
+    private mutating func schedule() -> [Action] {
+        let next: NIODeadline
+        switch state {
+        case .unopened, .ended: return []
+        case .waitingForGreeting(let deadline), .waitingForAdmission(let deadline), .leaving(_, let deadline, _):
+            next = deadline
+        case .established:
+            let heartbeat = measurements.isFull ? .distantFuture : lastSent + timing.heartbeat
+            next = min(heartbeat, lastHeard + timing.silence)
+        }
+        if let timer, timer <= next { return [] }
+        timer = next
+        return [.setTimer(next)]
+    }
+}
+
+extension WirePeerMessage.OneOf_Body {
+    fileprivate static func goodbye(_ reason: WireGoodbye.Reason) -> Self { .goodbye(.with { $0.reason = reason }) }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+
+/// What a device's table has to know of a connection.
+package struct PeerConnectionFacts: Equatable, Sendable {
+    /// Names the connection on this side.
+    ///
+    /// A later connection has a higher number.
+    package let number: Int
+    package let direction: PeerDirection
+    /// Of the other side's greeting.
+    package let instance: UInt64
+
+    package init(number: Int, direction: PeerDirection, instance: UInt64) {
+        (self.number, self.direction, self.instance) = (number, direction, instance)
+    }
+
+    /// Whether this connection, the newer one, goes and `old` stays.
+    ///
+    /// A restarted device does not know its old connections: then the newer one stays. Otherwise the one stays that was
+    /// dialed by the device with the lower id; where the same device dialed both, it has given up the older one.
+    func yields(to old: PeerConnectionFacts, between ownID: DeviceID, and otherID: DeviceID) -> Bool {
+        guard instance == old.instance, direction != old.direction else { return false }
+        return (direction == .outbound) != (ownID < otherID)
+    }
+}
+
+/// The bounds of a device's table, and what it lets in.
+package struct PeerPolicy: Equatable, Sendable {
+    /// Whether a device that the registry does not list may connect.
+    package var acceptsUnlisted = false
+    /// Devices that have a connection.
+    package var peers = 256
+    /// Devices that are known.
+    package var devices = 1_024
+    /// Dials at once.
+    package var dials = 16
+    package var backoff = Backoff(shortest: .seconds(1), longest: .seconds(60))
+    /// How long a connection lives before it counts as a success.
+    package var steady = TimeAmount.seconds(10)
+
+    package init() {}
+}

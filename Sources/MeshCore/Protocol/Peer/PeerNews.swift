@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+
+/// A discovery source saying that a device exists, and where.
+package struct Sighting: Equatable, Sendable {
+    package let id: DeviceID
+    package let name: String?
+    /// In the order in which to try them.
+    package let endpoints: [Endpoint]
+    /// Whether the source vouches for it that the device itself said so.
+    ///
+    /// Only such a device is dialed.
+    package let isVerified: Bool
+
+    package init(id: DeviceID, name: String?, endpoints: [Endpoint], isVerified: Bool) {
+        (self.id, self.name, self.endpoints, self.isVerified) = (id, name, endpoints, isVerified)
+    }
+}
+
+/// What happened to a device, for people.
+package enum PeerNews: Equatable, Sendable {
+    case found(DeviceID, name: String, at: [Endpoint])
+    case connected(DeviceID, name: String, connection: Int)
+    /// The device has no connection any more. With a time, it is dialed again after it.
+    case lost(DeviceID, name: String, PeerEnd, dialingAgainIn: TimeAmount?)
+    /// A dial failed, the first of a row.
+    case unreachable(DeviceID, name: String, DialFault, dialingAgainIn: TimeAmount)
+    /// The registry no longer lists a device that has no connection.
+    case gone(DeviceID, name: String)
+    /// A device that the registry does not list connected, and was refused.
+    case refused(DeviceID, name: String)
+    /// There were more devices than the table holds; the rest is passed over.
+    case full(limit: Int)
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOTLS
+
+/// Drives ``PeerConnection`` on a channel, behind TLS.
+final class PeerConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    private enum Stage {
+        /// Waits for TLS.
+        case securing
+        /// The machine runs, and the other side has not greeted.
+        case opened(DeviceID)
+        /// The other side greeted.
+        case greeted
+        case ended
+    }
+
+    private let setup: PeerSetup
+    private let role: PeerRole
+    private let number: Int
+    private let proof: PeerProof
+    private var machine: PeerConnection
+    private var decoder = MessageDecoder<WirePeerMessage>.binary(limit: PeerLimits.frame)
+    private var stage = Stage.securing
+    private var buffer = ByteBuffer()
+    private var awaitsPreamble: Bool
+    private var timer: Scheduled<Void>?
+    private var fault: SecuringFault?
+    private var isInGate: Bool
+    private var readIsHeld = false
+    private var context: ChannelHandlerContext?
+
+    init(_ role: PeerRole, number: Int, proof: PeerProof, setup: PeerSetup) {
+        (self.role, self.number, self.proof, self.setup) = (role, number, proof, setup)
+        machine = PeerConnection(direction: role.direction, greeting: setup.greeting, timing: setup.timing)
+        awaitsPreamble = role.direction == .inbound
+        isInGate = awaitsPreamble
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        schedule(.now() + setup.timing.greeting)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        over(.lost)
+        self.context = nil
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted(let negotiated) = event as? TLSUserEvent { secured(negotiated) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .ended = stage { return }
+        var bytes = unwrapInboundIn(data)
+        buffer.writeBuffer(&bytes)
+        readMessages()
+        buffer.discardReadBytes()
+    }
+
+    /// While the other side takes nothing in, nothing is taken from it: what it asks for can't pile up as answers.
+    ///
+    /// All texts that may be under way fit below the mark, so two sides that both send don't wait for each other.
+    func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { readIsHeld = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, readIsHeld {
+            readIsHeld = false
+            context.read()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What the error says of TLS is for who knows TLS: the stage tells people enough.
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        handle { $0.inputClosed() }
+        over(.lost)
+        context.fireChannelInactive()
+    }
+
+    /// The dialer may stay: it no longer counts as half open.
+    func admitted() {
+        leaveGate()
+        handle { $0.admitted(at: .now()) }
+    }
+
+    /// Gives the machine an event and does what it answers.
+    func handle(_ event: (inout PeerConnection) -> [PeerConnection.Action]) {
+        let actions = event(&machine)
+        if actions.isEmpty { return }
+        for action in actions { perform(action) }
+        context?.flush()
+    }
+}
+
+extension PeerConnectionHandler {
+    private func perform(_ action: PeerConnection.Action) {
+        switch action {
+        case .send(let message):
+            var frame = ByteBuffer()
+            frame.writeFrame(message)
+            context?.write(wrapOutboundOut(frame), promise: nil)
+        case .greeted(let greeting): greeted(greeting)
+        case .show(let text): setup.report(.text(connection: number, text))
+        case .delivered(let token): setup.report(.delivered(token))
+        case .notDelivered(let token): setup.report(.notDelivered(token))
+        case .answered(let token, let time): setup.report(.answered(token, connection: number, roundTrip: time))
+        case .unanswered(let token): setup.report(.unanswered(token))
+        case .setTimer(let deadline): schedule(deadline)
+        case .close(let end):
+            over(end)
+            context?.flush()
+            context?.close(promise: nil)
+        }
+    }
+
+    private func secured(_ negotiated: String?) {
+        guard case .securing = stage else { return }
+        // A session that TLS resumes shows no certificate again, so there is no proof: it is refused.
+        guard negotiated == PeerLimits.applicationProtocol else { return giveUp(.otherProtocol) }
+        guard case .success(let id) = proof.result else { return giveUp(.noProof) }
+        if case .dialer(let dial) = role {
+            guard id == dial.id else { return giveUp(.otherDevice(id)) }
+            context?.write(wrapOutboundOut(ByteBuffer(string: PeerLimits.preamble)), promise: nil)
+            dial.proven.succeed()
+        }
+        stage = .opened(id)
+        handle { $0.opened(at: .now()) }
+        readMessages()
+    }
+
+    private func giveUp(_ fault: SecuringFault) {
+        self.fault = self.fault ?? fault
+        context?.close(promise: nil)
+    }
+
+    private func greeted(_ greeting: PeerGreeting) {
+        guard case .opened(let id) = stage, let context else { return }
+        stage = .greeted
+        let facts = PeerConnectionFacts(number: number, direction: role.direction, instance: greeting.instance)
+        let link = PeerLink(
+            id: id,
+            facts: facts,
+            address: role.address,
+            handler: NIOLoopBound(self, eventLoop: context.eventLoop)
+        )
+        setup.report(.greeted(link, greeting))
+    }
+
+    private func readMessages() {
+        if awaitsPreamble {
+            guard isPreamblePossible else { return handle { $0.violated(.noPreamble, at: .now()) } }
+            guard buffer.readableBytes >= PeerLimits.preamble.utf8.count else { return }
+            buffer.moveReaderIndex(forwardBy: PeerLimits.preamble.utf8.count)
+            awaitsPreamble = false
+        }
+        do {
+            while let message = try decoder.next(from: &buffer) {
+                handle { $0.received(message, at: .now()) }
+                if case .ended = stage { return }
+            }
+        } catch {
+            handle { $0.violated(.malformed(error), at: .now()) }
+        }
+    }
+
+    private var isPreamblePossible: Bool {
+        zip(buffer.readableBytesView, PeerLimits.preamble.utf8).allSatisfy { $0 == $1 }
+    }
+
+    private func schedule(_ deadline: NIODeadline) {
+        timer?.cancel()
+        guard let context else { return }
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
+            if case .securing = stage { giveUp(.tooSlow) } else { handle { $0.timerFired(at: .now()) } }
+        }
+    }
+
+    /// Reports the end, once.
+    private func over(_ end: PeerEnd) {
+        timer?.cancel()
+        leaveGate()
+        switch (stage, role) {
+        case (.ended, _): return
+        case (.securing, .dialer(let dial)): dial.proven.fail(securingFault.dialFault(at: dial.endpoint))
+        case (.opened, .dialer(let dial)): setup.report(.dialFailed(dial.id, .ended(dial.endpoint, end)))
+        case (.securing, .acceptor(let address, _)):
+            setup.report(.turnedAway(from: address, why: securingFault.description))
+        case (.opened, .acceptor(let address, _)): setup.report(.turnedAway(from: address, why: end.description))
+        case (.greeted, _): setup.report(.ended(connection: number, end))
+        }
+        stage = .ended
+        buffer.clear()
+    }
+
+    private var securingFault: SecuringFault {
+        if let fault { return fault }
+        if case .failure(let reason) = proof.result { return .unusableCertificate("\(reason)") }
+        return .noTLS
+    }
+
+    private func leaveGate() {
+        guard isInGate, case .acceptor(_, let gate) = role else { return }
+        isInGate = false
+        gate.leave()
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+import NIOPosix
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Carries a device's connections: takes in those of others, and dials.
+///
+/// All that happens is told to a closure, in order for each connection, on event loops: it must not block.
+package final class PeerTransport: Sendable {
+    private let group: any EventLoopGroup
+    private let security: PeerSecurity
+    private let setup: PeerSetup
+    private let gate: HalfOpenGate
+    private let lastNumber = Atomic(0)
+
+    /// At most `halfOpen` connections from outside wait for being admitted; further ones are closed at once.
+    package init(
+        identity: Identity,
+        greeting: PeerGreeting,
+        options: PeerTransportOptions = PeerTransportOptions(),
+        report: @escaping @Sendable (PeerEvent) -> Void
+    ) throws {
+        group = options.group
+        security = try PeerSecurity(identity)
+        setup = PeerSetup(greeting: greeting, timing: options.timing, report: report)
+        gate = HalfOpenGate(limit: options.halfOpen)
+    }
+
+    /// Takes in connections at `endpoint`; port 0 is a free one.
+    ///
+    /// The caller closes the channel.
+    package func listen(at endpoint: Endpoint) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: Self.waterMark)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+            }
+            .bind(host: endpoint.host, port: Int(endpoint.port)).get()
+    }
+
+    /// Dials a device at one of its addresses.
+    ///
+    /// Reports `greeted` or `dialFailed`, once.
+    package func dial(_ id: DeviceID, _ endpoints: [Endpoint]) {
+        let loop = group.next()
+        loop.execute { self.dial(id, DialPlan(endpoints), on: loop, fault: .noAddress) }
+    }
+
+    /// Room for all texts that may be under way.
+    private static let waterMark = {
+        let room = PeerLimits.window * PeerLimits.frame
+        return ChannelOptions.Types.WriteBufferWaterMark(low: room / 2, high: room)
+    }()
+}
+
+extension PeerTransport {
+    private func accept(_ channel: any Channel) throws {
+        guard gate.enter() else { throw TooManyHalfOpen() }
+        let address = channel.remoteAddress.map(Self.text) ?? "an unknown address"
+        try prepare(channel, .acceptor(address: address, gate: gate))
+    }
+
+    private func dial(_ id: DeviceID, _ plan: DialPlan, on loop: any EventLoop, fault: DialFault) {
+        var plan = plan
+        guard let attempt = plan.next() else { return setup.report(.dialFailed(id, fault)) }
+        let proven = loop.makePromise(of: Void.self)
+        let rest = plan
+        proven.futureResult.whenFailure { error in
+            let next = (error as? DialFault) ?? .notReached(attempt.endpoint, "\(error)")
+            self.dial(id, rest, on: loop, fault: fault.tellsMore(than: next) ? fault : next)
+        }
+        ClientBootstrap(group: loop)
+            .connectTimeout(attempt.timeout)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.writeBufferWaterMark, value: Self.waterMark)
+            .connect(host: attempt.endpoint.host, port: Int(attempt.endpoint.port))
+            .whenComplete { result in
+                switch result {
+                case .success(let channel):
+                    let dial = PeerDial(id: id, endpoint: attempt.endpoint, proven: proven)
+                    // Of the channels that a name's several addresses made, this one stays, and nothing was read from
+                    // it that matters: in TLS the client speaks first.
+                    do { try self.prepare(channel, .dialer(dial)) } catch {
+                        channel.close(promise: nil)
+                        proven.fail(error)
+                    }
+                case .failure(let error):
+                    proven.fail(DialFault.notReached(attempt.endpoint, Self.reason(error)))
+                }
+            }
+    }
+
+    private func prepare(_ channel: any Channel, _ role: PeerRole) throws {
+        let proof = PeerProof()
+        let number = lastNumber.add(1, ordering: .relaxed).newValue
+        // First, so that it sees the end of the connection whatever else fails.
+        let handler = PeerConnectionHandler(role, number: number, proof: proof, setup: setup)
+        try channel.pipeline.syncOperations.addHandler(handler)
+        let tls = try security.handler(for: role.direction, proof: proof)
+        try channel.pipeline.syncOperations.addHandler(tls, position: .first)
+    }
+
+    private static func text(_ address: SocketAddress) -> String {
+        guard let host = address.ipAddress, let port = address.port else { return "\(address)" }
+        return Endpoint(host: host, port: UInt16(clamping: port))?.description ?? host
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case ChannelError.connectTimeout: "no answer"
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason($0.error) } ?? "no such host"
+        default: "\(error)"
+        }
+    }
+}
+
+/// The bounds of a device's transport.
+package struct PeerTransportOptions: Sendable {
+    package var timing = PeerTiming()
+    /// Connections from outside that are not admitted.
+    package var halfOpen = 64
+    package var group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+
+    package init() {}
+}
+
+extension DialFault {
+    /// Whether people learn more from this fault than from the one at the next address.
+    fileprivate func tellsMore(than next: DialFault) -> Bool {
+        switch (self, next) {
+        case (.otherDevice, .notReached), (.notProven, .notReached): true
+        default: false
+        }
+    }
+}
+
+/// A connection was closed because too many others wait to be admitted.
+private struct TooManyHalfOpen: Error {}
