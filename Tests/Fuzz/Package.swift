@@ -3,8 +3,9 @@
 
 import PackageDescription
 
-// The same as for the package that is fuzzed, and instrumented. Dependencies are not: what they do with the bytes is
-// seen in what ours do next, and they are most of the build.
+// The same as for the package that is fuzzed, and instrumented, and optimised with its assertions kept: ten times the
+// inputs. Dependencies are built as ever: they are most of the build, and what they do with the bytes is seen in what
+// ours do next.
 let ours: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .treatAllWarnings(as: .error),
@@ -13,7 +14,7 @@ let ours: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("InferIsolatedConformances"),
-    .unsafeFlags(["-sanitize=fuzzer"]),
+    .unsafeFlags(["-sanitize=fuzzer", "-O", "-assert-config", "Debug"]),
 ]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")

@@ -74,7 +74,7 @@ extension JSON: CustomStringConvertible {
             text += "]"
         case .object(let members):
             text += "{"
-            for (position, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+            for (position, member) in members.sorted(by: { Self.precedes($0.key, $1.key) }).enumerated() {
                 if position > 0 { text += "," }
                 Self.write(member.key, to: &text)
                 text += ":"
@@ -82,6 +82,11 @@ extension JSON: CustomStringConvertible {
             }
             text += "}"
         }
+    }
+
+    /// By their bytes: `<` finds neither of `"\u{E9}A"` and `"e\u{301}"` less than the other.
+    private static func precedes(_ left: String, _ right: String) -> Bool {
+        left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 
     private static func write(_ value: String, to text: inout String) {
