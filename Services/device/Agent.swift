@@ -14,6 +14,8 @@ actor Agent {
         var name: String
         let since: NIODeadline
         var roundTrip: TimeAmount?
+        /// A goodbye has passed: another connection may come, this one takes no texts any more.
+        var isLeaving = false
     }
 
     /// How far the agent is on its way out.
@@ -103,6 +105,9 @@ extension Agent {
             show(Wording.text(text, from: shownName(peer.name, peer.link.id)))
             peer.link.textShown()
         case .delivered(let token): settled(token, nil)
+        case .notSent(let token, let connection):
+            peers[connection]?.isLeaving = true
+            outbox.putBack(token)
         case .notDelivered(let token): settled(token, "the connection ended")
         case .answered(let token, let connection, let time):
             peers[connection]?.roundTrip = time
@@ -215,7 +220,8 @@ extension Agent {
     }
 
     private func link(to id: DeviceID) -> PeerLink? {
-        table.known[id]?.connection.flatMap { peers[$0.number]?.link }
+        guard let number = table.known[id]?.connection?.number, let peer = peers[number] else { return nil }
+        return peer.isLeaving ? nil : peer.link
     }
 
     /// A name, and the id where another device has the same name.

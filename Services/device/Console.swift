@@ -8,14 +8,19 @@ enum Console: Sendable {
     /// A terminal: output appears above the line that is being typed.
     case terminal(LineEditor)
     /// Pipes and files.
-    case plain
+    case pipe
     /// Whoever wants to know what was said.
     case recorder(@Sendable (String) -> Void)
 
     /// The terminal, if input and output are one.
     static func standard() throws(ProgramFailure) -> Console {
-        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return .plain }
+        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return plain }
         return .terminal(try LineEditor(prompt: "> "))
+    }
+
+    /// Standard output; nowhere, where the program has none.
+    static var plain: Console {
+        StandardStreams.isThere(STDOUT_FILENO) ? .pipe : .recorder { _ in }
     }
 
     var isTerminal: Bool {
@@ -30,7 +35,7 @@ enum Console: Sendable {
         case .terminal(let editor):
             editor.print(text)
             return true
-        case .plain: return writeAll(text + "\n")
+        case .pipe: return writeAll(text + "\n")
         case .recorder(let record):
             record(text)
             return true

@@ -90,6 +90,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() async throws {
+        StandardStreams.openMissing()
         try await reportingFailures(of: "device") {
             let configuration = try await Configuration(options)
             try await DeviceProgram(configuration).run()

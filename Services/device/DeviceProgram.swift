@@ -25,7 +25,7 @@ struct DeviceProgram {
         let identity = try Self.identity(in: directory)
         // Whoever reads our output may leave first; that is seen where it is written.
         signal(SIGPIPE, SIG_IGN)
-        let console = configuration.readsCommands ? try Console.standard() : .plain
+        let console = configuration.readsCommands ? try Console.standard() : Console.plain
         defer { console.close() }
         let service = DeviceService(configuration: configuration, identity: identity, console: console, logger: logger)
         try await runServices([service], patience: .seconds(3), logger: logger)

@@ -108,8 +108,8 @@ extension DeviceService {
             "name": .string(configuration.name),
             "addresses": .array(addresses.map { .string($0.description) }),
         ]
-        if OwnAddresses.isWildcard(bound.host) { members["port"] = .number(Int(bound.port)) }
-        members["ttl"] = configuration.ttl.map { .number(Int($0.nanoseconds / 1_000_000_000)) }
+        if OwnAddresses.isWildcard(bound.host) { members["port"] = .integer(Int(bound.port)) }
+        members["ttl"] = configuration.ttl.map { .integer(Int($0.nanoseconds / 1_000_000_000)) }
         return try Registration(.object(members))
     }
 }

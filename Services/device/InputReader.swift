@@ -16,8 +16,7 @@ struct InputReader: Sendable {
         switch console {
         case .terminal(let editor):
             for await line in editor.lines() { inbox.put(.line(line)) }
-        case .plain: await readPlain()
-        case .recorder: return
+        case .pipe, .recorder: await readPlain()
         }
         inbox.put(.inputEnded)
     }
@@ -35,7 +34,7 @@ struct InputReader: Sendable {
 private actor PlainInput {
     private var decoder = LineDecoder(limit: PeerLimits.frame)
     private var buffer = ByteBuffer()
-    private var hasEnded = false
+    private var hasEnded = !StandardStreams.isThere(STDIN_FILENO)
 
     /// Nil at the end, after a line that is too long, and when the task is cancelled.
     func nextLine() async -> String? {

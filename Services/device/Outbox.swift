@@ -113,6 +113,13 @@ struct Outbox: Equatable {
         return waiting
     }
 
+    /// An errand was not run after all, and waits again, before those that came after it.
+    mutating func putBack(_ token: Int) {
+        guard let errand = underWay.removeValue(forKey: token) else { return }
+        let place = waiting.firstIndex { $0.token > token } ?? waiting.endIndex
+        waiting.insert(errand, at: place)
+    }
+
     /// It is known what became of an errand.
     mutating func settled(_ token: Int) -> Errand? {
         underWay.removeValue(forKey: token)

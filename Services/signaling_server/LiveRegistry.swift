@@ -23,6 +23,8 @@ package actor LiveRegistry: Service {
     private var replays: ReplayGuard
     private var unsaved: UnsavedRecords
     private var isWriting = false
+    /// Whether the last write failed.
+    private var isFailing = false
     private var waiting: [CheckedContinuation<Turn, Never>] = []
 
     private let store: any RegistryStore
@@ -50,13 +52,15 @@ package actor LiveRegistry: Service {
     }
 
     /// Who signed a request, its signature used up by this.
-    package func signer(
+    ///
+    /// The costly part runs where the caller does, so that many are verified side by side.
+    package nonisolated func signer(
         of parts: SignedParts,
         header: @Sendable @escaping (String) -> String?
-    ) throws(SignatureFault) -> DeviceID? {
+    ) async throws -> DeviceID? {
         let now = clock().date
         guard let signer = try RequestSignature.signer(of: parts, header: header, at: now) else { return nil }
-        try replays.received(signer, at: now)
+        try await use(signer, at: now)
         return signer.device
     }
 
@@ -113,6 +117,10 @@ package actor LiveRegistry: Service {
         await saveAll()
     }
 
+    private func use(_ signer: RequestSigner, at now: Date) throws(SignatureFault) {
+        try replays.received(signer, at: now)
+    }
+
     /// Weak, as a heartbeat changes the times in the list, but nothing else.
     private var tag: String { "W/\"\(run)-\(registry.version)\"" }
 
@@ -158,13 +166,14 @@ package actor LiveRegistry: Service {
         do {
             try await store.apply(changes)
             unsaved.written(changes)
+            if isFailing { logger.notice("The registry is saved again") }
+            isFailing = false
             return nil
         } catch {
             unsaved.notWritten(changes)
-            logger.error(
-                "The registry can't be saved",
-                metadata: ["reason": "\(error)", "changes": "\(changes.count)"]
-            )
+            // Once, not for each of those who try again.
+            if !isFailing { logger.error("The registry can't be saved", metadata: ["reason": "\(error)"]) }
+            isFailing = true
             return error
         }
     }

@@ -13,11 +13,12 @@ struct SignalingServer: AsyncParsableCommand {
         commandName: "signaling_server",
         abstract: "Keeps a list of devices, which register over HTTP to find each other.",
         discussion: """
-            Each option can also be given as a variable (SIGNALING_SERVER_PORT=8000) or in the file of --config (port: 8000).
+            Each option can also be given as a variable (SIGNALING_SERVER_PORT=8000) or in
+            the file of --config (port: 8000).
 
             EXAMPLES
-              signaling_server                          listen on 127.0.0.1:8080, let everybody on this machine in
-              signaling_server --host 0.0.0.0           listen for others too; devices must sign with their keys
+              signaling_server                   for this machine, on 127.0.0.1:8080
+              signaling_server --host 0.0.0.0    for others too; devices must sign
               signaling_server --port 8000 --store memory --ttl 5m
 
               curl --json '{"id": "laptop", "port": 9000}' http://127.0.0.1:8080/register

@@ -47,7 +47,7 @@ import Testing
         ),
         (
             .port,
-            ["0", "-1", "70000", "65536", "80.5", "80.0", "8e1", "1e400", "99999999999999999999", "\"80\"", "true"]
+            ["0", "-1", "70000", "65536", "80.5", "99999999999999999999", "\"80\"", "true"]
         ),
         (
             .name,
@@ -60,7 +60,7 @@ import Testing
                 "[\(Array(repeating: "\"a:1\"", count: 17).joined(separator: ","))]",
             ]
         ),
-        (.ttl, ["4", "86401", "-60", "60.5", "\"60\"", "1e400", "[]"]),
+        (.ttl, ["4", "86401", "-60", "60.5", "\"60\"", "[]"]),
         (
             .metadata,
             [
@@ -93,10 +93,7 @@ import Testing
         #expect(throws: RegistrationFault.notAnObject) { try Registration(parsing: "[]".utf8) }
         #expect(throws: RegistrationFault.missing(.id)) { try Registration(parsing: "{}".utf8) }
         #expect(throws: RegistrationFault.missing(.id)) { try Registration(parsing: #"{"id":null}"#.utf8) }
-        #expect(throws: RegistrationFault.notJSON(.malformed(offset: 0))) { try Registration(parsing: "".utf8) }
-        #expect(throws: RegistrationFault.notJSON(.duplicateKey("id"))) {
-            try Registration(parsing: #"{"id":"a","id":"b"}"#.utf8)
-        }
+        #expect(throws: RegistrationFault.notJSON(.malformed)) { try Registration(parsing: "".utf8) }
     }
 
     @Test func `an id made of a key has one spelling`() throws {

@@ -104,7 +104,7 @@ import signaling_server
     }
 
     @Test(arguments: [
-        ("{", "bad-body"), ("[]", "bad-body"), ("", "bad-body"), (#"{"id":"a","id":"b"}"#, "bad-body"),
+        ("{", "bad-body"), ("[]", "bad-body"), ("", "bad-body"),
         (#"{"id":"a","port":70000}"#, "bad-field"), (#"{"id":"a\nDevice evil: 1.2.3.4:5"}"#, "bad-field"),
         (#"{"port":1}"#, "bad-field"), (String(repeating: "[", count: 65_000), "bad-body"),
         (String(repeating: " ", count: 65_537), "too-long"), (String(repeating: "x", count: 10_000_000), "too-long"),

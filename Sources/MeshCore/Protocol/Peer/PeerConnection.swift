@@ -26,6 +26,8 @@ package struct PeerConnection: Equatable, Sendable {
         case show(String)
         /// The text that was submitted with this token was shown.
         case delivered(Int)
+        /// The text was not sent, as the connection takes none any more: another one may try.
+        case notSent(Int)
         /// The text is not known to have been shown, and this connection will not learn it.
         case notDelivered(Int)
         /// The peer answered a heartbeat, or the ping with this token.
@@ -112,7 +114,7 @@ extension PeerConnection {
     /// A text, which keeps to ``PeerLimits/text``, is to be sent; what becomes of it is reported with `token`.
     package mutating func textSubmitted(_ text: String, token: Int, sent: MessageTime, at now: NIODeadline) -> [Action]
     {
-        guard state == .established, let number = outgoing.add(token) else { return [.notDelivered(token)] }
+        guard state == .established, let number = outgoing.add(token) else { return [.notSent(token)] }
         lastSent = now
         return [.send(.with { ($0.sendTime, $0.message, $0.number) = (sent, text, number) })]
     }
@@ -178,7 +180,8 @@ extension PeerConnection {
         case .goodbye(let goodbye): return try accept(goodbye.reason, at: now)
         case .heartbeat(let heartbeat):
             try requireGreeting()
-            return [send(.heartbeatAnswer(heartbeat), at: now)]
+            // An answer is no sign of life of its own: so each side measures the way.
+            return [.send(.with { $0.heartbeatAnswer = heartbeat })]
         case .heartbeatAnswer(let answer):
             try requireGreeting()
             return try measured(answer, at: now)

@@ -167,7 +167,8 @@ extension PeerTable {
         guard var device = devices[id], device.isListed else { return [] }
         device.notSeen()
         devices[id] = device
-        let isGone = device.connection == nil
+        // Who was told that it left needs not be told that it is gone.
+        let isGone = device.connection == nil && !device.isKnownAway
         forgetIfUseless(id)
         return isGone ? [.announce(.gone(id, name: device.name))] : []
     }

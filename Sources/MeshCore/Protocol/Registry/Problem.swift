@@ -40,7 +40,8 @@ package struct Problem: Error, Equatable, Sendable {
 
     package var json: JSON {
         var members: [String: JSON] = [
-            "type": .string("about:blank"), "status": .number(status), "title": .string(title), "cause": .string(cause),
+            "type": .string("about:blank"), "status": .integer(status), "title": .string(title),
+            "cause": .string(cause),
             "detail": .string(detail),
         ]
         members["field"] = field.map(JSON.string)

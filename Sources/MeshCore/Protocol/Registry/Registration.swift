@@ -56,9 +56,9 @@ package struct Registration: Equatable, Sendable {
     package var json: [String: JSON] {
         var members: [String: JSON] = ["id": .string(id.description)]
         members["ip"] = ip.map(JSON.string)
-        members["port"] = port.map { .number(Int($0)) }
+        members["port"] = port.map { .integer(Int($0)) }
         members["name"] = name.map(JSON.string)
-        members["ttl"] = ttl.map { .number(Int($0.nanoseconds / 1_000_000_000)) }
+        members["ttl"] = ttl.map { .integer(Int($0.nanoseconds / 1_000_000_000)) }
         if !addresses.isEmpty { members["addresses"] = .array(addresses.map { .string($0.description) }) }
         if !metadata.isEmpty { members["metadata"] = .object(metadata.mapValues(JSON.string)) }
         return members

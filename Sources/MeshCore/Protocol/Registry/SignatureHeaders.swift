@@ -78,7 +78,8 @@ private struct SignatureFields {
 extension Item {
     fileprivate var bytes: Data? {
         guard rfc9651Parameters.isEmpty, case .undecodedByteSequence(let text) = rfc9651BareItem else { return nil }
-        return Data(base64Encoded: text)
+        // One spelling for the same bytes: the unused bits of the last letter are none.
+        return Data(base64Encoded: text).flatMap { $0.base64EncodedString() == text ? $0 : nil }
     }
 }
 
@@ -88,7 +89,8 @@ extension RequestSigner {
         guard parameters.count == 5, parameters["alg"] == .string(RequestSignature.algorithm),
             parameters["tag"] == .string(RequestSignature.tag), case .integer(let created)? = parameters["created"],
             case .string(let nonce)? = parameters["nonce"], (1...64).contains(nonce.utf8.count),
-            case .string(let keyID)? = parameters["keyid"], let device = DeviceID(keyID)
+            case .string(let keyID)? = parameters["keyid"], let device = DeviceID(keyID),
+            device.description == keyID
         else { return nil }
         self.init(device: device, created: Date(timeIntervalSince1970: TimeInterval(created)), nonce: nonce)
     }

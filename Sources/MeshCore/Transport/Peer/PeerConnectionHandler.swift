@@ -115,6 +115,7 @@ extension PeerConnectionHandler {
         case .greeted(let greeting): greeted(greeting)
         case .show(let text): setup.report(.text(connection: number, text))
         case .delivered(let token): setup.report(.delivered(token))
+        case .notSent(let token): setup.report(.notSent(token, connection: number))
         case .notDelivered(let token): setup.report(.notDelivered(token))
         case .answered(let token, let time): setup.report(.answered(token, connection: number, roundTrip: time))
         case .unanswered(let token): setup.report(.unanswered(token))

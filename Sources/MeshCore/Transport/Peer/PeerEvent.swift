@@ -16,6 +16,8 @@ package enum PeerEvent: Sendable {
     /// A text to be shown; ``PeerLink/textShown()`` says that it was.
     case text(connection: Int, String)
     case delivered(Int)
+    /// The connection takes no texts any more, and did not send this one.
+    case notSent(Int, connection: Int)
     case notDelivered(Int)
     /// A heartbeat was answered, or the ping with this token.
     case answered(Int?, connection: Int, roundTrip: TimeAmount)

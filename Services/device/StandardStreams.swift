@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// The standard streams, which a program may be started without.
+enum StandardStreams {
+    /// Opens the null device for each stream that is missing, so that no later file or socket gets its number.
+    ///
+    /// To be called before anything is opened.
+    static func openMissing() {
+        for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
+            // The lowest free number is this one's.
+            _ = open("/dev/null", O_RDWR)
+        }
+    }
+
+    /// Whether the number is a stream's at all: the runtime may have taken one that was free for a queue of events.
+    static func isThere(_ stream: Int32) -> Bool {
+        var status = stat()
+        return fstat(stream, &status) == 0 && status.st_mode & S_IFMT != 0
+    }
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshCore
+import NIOCore
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// Both ends of the relay's protocol against each other in memory, over connections that break at random.
+@Suite struct RelayConversationTests {
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `whatever connections break, nothing is lost, repeated or out of order`(seed: UInt64) {
+        var world = World(seed: seed)
+        world.run(steps: 3_000)
+        let said = world.log
+        for (number, client) in world.clients.enumerated() {
+            #expect(client.machine.unaccepted == 0, "seed \(seed)")
+            // Each text of each client stands in the log once, in the order in which it was typed,
+            let own = said.filter { $0.hasPrefix("c\(number) ") }
+            #expect(own == client.typed, "seed \(seed)")
+            // and each client was shown all that the others said, once, in the order of the log.
+            #expect(client.shown == said.filter { !$0.hasPrefix("c\(number) ") }, "seed \(seed)")
+        }
+        #expect(world.breaks > 20, "seed \(seed): too few broke to show anything")
+    }
+}
+
+/// Three clients and a relay.
+///
+/// Frames are delivered one at a time, in an order drawn from the seed; a connection may break between any two of them,
+/// and then what was under way is lost.
+private struct World {
+    struct Client {
+        var machine: RelayClient
+        var toRelay: [RelayRequest] = []
+        var fromRelay: [RelayEvent] = []
+        var session: RelaySession?
+        var cursor: Cursor?
+        var member: Member
+        var wantsConnection = false
+        /// Before that, a broken connection ends the conversation.
+        var wasWelcomed = false
+        var typed: [String] = []
+        var shown: [String] = []
+    }
+
+    var clients: [Client] = []
+    var room = RoomLog(id: 7, room: lobby, retention: .init(messages: 100_000, bytes: 1 << 30))
+    var published = PublishedMessages(limit: 100_000)
+    var log: [String] = []
+    var breaks = 0
+    private var now = NIODeadline.uptimeNanoseconds(0)
+    private var generator: SeededGenerator
+
+    init(seed: UInt64) {
+        generator = SeededGenerator(seed: seed)
+        for number in 0..<3 {
+            let name = AccountName.named("c\(number)")
+            let policy = RelayClient.Policy(patience: .hours(10), passwords: 1)
+            clients.append(
+                Client(
+                    machine: RelayClient(session: "s\(number)", policy: policy),
+                    member: Member(number: number, name: name)
+                )
+            )
+            perform(clients[number].machine.started(), number)
+            perform(clients[number].machine.answered(user: "c\(number)", password: "p", at: now), number)
+        }
+    }
+
+    mutating func run(steps: Int) {
+        for step in 0..<steps {
+            let number = Int.random(in: 0..<clients.count, using: &generator)
+            switch Int.random(in: 0..<100, using: &generator) {
+            case 0..<10:
+                let text = "c\(number) \(step)"
+                clients[number].typed.append(text)
+                perform(clients[number].machine.typed(text), number)
+            case 10..<12: breakConnection(number)
+            default: advance(number)
+            }
+        }
+        // Then everything arrives.
+        for _ in 0..<20_000 { advance(Int.random(in: 0..<clients.count, using: &generator)) }
+    }
+
+    /// One thing happens to a client: it connects, or one frame arrives, or the log has news for it.
+    private mutating func advance(_ number: Int) {
+        if clients[number].wantsConnection {
+            clients[number].wantsConnection = false
+            var session = RelaySession()
+            _ = session.opened(.mayTakePasswords)
+            clients[number].session = session
+            perform(clients[number].machine.connected(at: now), number)
+        } else if clients[number].session == nil {
+            now = now + .seconds(1)
+            perform(clients[number].machine.timerFired(at: now, using: &generator), number)
+        } else if !clients[number].toRelay.isEmpty, Bool.random(using: &generator) {
+            let request = clients[number].toRelay.removeFirst()
+            tell(number) { $0.received(request) }
+        } else if !clients[number].fromRelay.isEmpty {
+            let event = clients[number].fromRelay.removeFirst()
+            perform(clients[number].machine.received(event, at: now, using: &generator), number)
+        } else {
+            read(number)
+        }
+    }
+
+    private mutating func breakConnection(_ number: Int) {
+        guard clients[number].session != nil, clients[number].wasWelcomed else { return }
+        breaks += 1
+        close(number)
+        perform(clients[number].machine.disconnected(because: "cut", at: now, using: &generator), number)
+    }
+
+    private mutating func close(_ number: Int) {
+        clients[number].session = nil
+        clients[number].cursor = nil
+        clients[number].toRelay = []
+        clients[number].fromRelay = []
+    }
+
+    private mutating func perform(_ actions: [RelayClient.Action], _ number: Int) {
+        for action in actions {
+            switch action {
+            case .connect: clients[number].wantsConnection = true
+            case .send(let request): clients[number].toRelay.append(request)
+            case .disconnect: close(number)
+            case .show(.message(let message, _)): clients[number].shown.append(message.text)
+            case .show(.welcome): clients[number].wasWelcomed = true
+            case .show, .askForCredentials, .setTimer: break
+            case .finish(let outcome): Issue.record("ended: \(outcome)")
+            }
+        }
+    }
+
+    /// Something happens to the relay's side of a connection, if that is still there.
+    private mutating func tell(_ number: Int, _ event: (inout RelaySession) -> [RelaySession.Action]) {
+        guard var session = clients[number].session else { return }
+        let actions = event(&session)
+        clients[number].session = session
+        obey(actions, number)
+    }
+
+    /// The relay's driver, as the program has it.
+    private mutating func obey(_ actions: [RelaySession.Action], _ number: Int) {
+        let name = clients[number].member.name
+        for action in actions {
+            switch action {
+            case .send(let event): clients[number].fromRelay.append(event)
+            case .verify: tell(number) { $0.verified(.right(name)) }
+            case .enter(_, _, let positions):
+                let known = positions.first { $0.log == room.id }
+                let member = clients[number].member
+                clients[number].cursor =
+                    known.map { room.resume(after: $0.sequence, member: member) } ?? room.start(of: member)
+                let head = WirePosition.with { ($0.room, $0.log, $0.sequence) = (lobby, room.id, room.head) }
+                tell(number) { $0.entered(.admitted(heads: [head])) }
+            case .publish(let publish): self.publish(publish, number)
+            case .startLoginDeadline, .stopLoginDeadline: break
+            case .end: close(number)
+            }
+        }
+    }
+
+    private mutating func publish(_ publish: WirePublish, _ number: Int) {
+        let known = published.sequence(of: publish.clientMessageID, by: number)
+        let sequence = known ?? room.append(publish.text, by: clients[number].member, at: MessageTime())
+        if known == nil {
+            _ = room.seal()
+            log.append(publish.text)
+            published.published(publish.clientMessageID, by: number, as: sequence)
+        }
+        clients[number].fromRelay.append(
+            .accepted(.with { ($0.clientMessageID, $0.sequence) = (publish.clientMessageID, sequence) })
+        )
+    }
+
+    private mutating func read(_ number: Int) {
+        guard var cursor = clients[number].cursor,
+            case .messages(let slices)? = room.read(&cursor, in: .binary, limit: 100)
+        else { return }
+        clients[number].cursor = cursor
+        var decoder = RelayEventDecoder()
+        for slice in slices {
+            var bytes = slice
+            while let event = try? decoder.next(from: &bytes) { clients[number].fromRelay.append(event) }
+        }
+    }
+}
