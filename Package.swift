@@ -107,7 +107,8 @@ let package = Package(
         .executableTarget(
             name: "device",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, logging, nioCore, nioHTTP1, nioPosix,
+                "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, logging, nioCore, nioHTTP1,
+                nioPosix,
                 serviceLifecycle,
             ],
             path: "Services/device",

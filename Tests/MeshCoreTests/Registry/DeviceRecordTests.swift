@@ -11,6 +11,15 @@ import Testing
         #expect(record.json.description.contains(#""registered_at":"2023-11-14T22:13:20.500Z""#))
     }
 
+    @Test func `a time that was read is written as the same, to each millisecond`() throws {
+        guard case .object(var members) = try record(#"{"id":"a"}"#).json else { return }
+        for millisecond in 1_000..<2_000 {
+            members["last_seen"] = .string("2023-11-14T22:13:25.\(String(millisecond).dropFirst())Z")
+            let record = try #require(DeviceRecord(.object(members)))
+            #expect(record.json == .object(members))
+        }
+    }
+
     @Test func `what is not whole is no record`() throws {
         guard case .object(let members) = try record(#"{"id":"a"}"#).json else { return }
         for name in ["id", "registered_at", "last_seen", "expires_at", "verified"] {

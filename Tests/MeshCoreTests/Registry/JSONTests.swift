@@ -38,6 +38,14 @@ import Testing
         }
     }
 
+    @Test func `keys are in the order of their bytes, whatever the letters are made of`() {
+        // Of each two, Swift's `<` finds neither less than the other.
+        let letters = ["a", "e", "i", "o", "u"]
+        let keys = letters.map { $0 + "\u{301}" } + ["\u{E1}A", "\u{E9}A", "\u{ED}A", "\u{F3}A", "\u{FA}A"]
+        let members = Dictionary(uniqueKeysWithValues: keys.map { ($0, JSON.null) })
+        #expect(JSON.object(members).description == "{" + keys.map { "\"\($0)\":null" }.joined(separator: ",") + "}")
+    }
+
     @Test func `random bytes, and texts with a byte changed or cut off, never trap`() {
         let seed = UInt64.random(in: .min ... .max)
         var generator = SeededGenerator(seed: seed)

@@ -74,7 +74,9 @@ extension JSON {
     private static let dateForm = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
     fileprivate static func date(_ date: Date) -> JSON {
-        .string(date.formatted(dateForm))
+        // The form cuts off what is below a millisecond. With half of one more it rounds, or a time that was read would be
+        // written as an earlier one.
+        .string((date + 0.000_5).formatted(dateForm))
     }
 
     fileprivate var date: Date? {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshCore
+import NIOCore
+import SwiftProtobuf
+
+/// A connection of the lines dialect, as the relay drives it: whatever is typed, and whatever happens meanwhile, ends in
+/// order, once.
+func fuzzDialogue(_ input: [UInt8]) {
+    var connection = LinesConnection(Plan(input))
+    connection.run()
+}
+
+/// ``LinesDialogue`` and ``RelaySession``, each fed with what the other says.
+private struct LinesConnection {
+    private var plan: Plan
+    private var dialogue = LinesDialogue()
+    private var session = RelaySession()
+    private var hasEnded = false
+    private var published: UInt64 = 0
+
+    init(_ plan: Plan) {
+        self.plan = plan
+    }
+
+    mutating func run() {
+        write(dialogue.opened())
+        perform(session.opened(plan.next() == "t" ? .needsTLS : .mayTakePasswords))
+        var buffer = ByteBuffer(bytes: plan.rest)
+        var decoder = LineDecoder(limit: RelayLimits.frame)
+        do throws(WireViolation) {
+            // The driver takes a line only when the session takes a request.
+            while session.takesRequests, let line = try decoder.next(from: &buffer) {
+                perform(interruption())
+                if session.takesRequests { write(dialogue.received(line)) }
+            }
+        } catch {
+            perform(session.violated(error))
+        }
+        perform(session.inputClosed())
+        require(session.hasEnded && hasEnded, "The session outlives its connection")
+        perform(session.loginDeadlinePassed() + session.replaced() + session.shuttingDown(retryAfter: .seconds(1)))
+        perform(session.received(.ping(WirePing())))
+    }
+
+    private mutating func interruption() -> [RelaySession.Action] {
+        switch plan.next() {
+        case "d": session.loginDeadlinePassed()
+        case "o": session.replaced()
+        case "s": session.shuttingDown(retryAfter: .seconds(5))
+        case "v": session.violated(.malformedMessage)
+        case "g": session.received(.ping(.with { $0.number = .max }))
+        case "l": session.takesRequests ? session.received(.login(WireLogin())) : []
+        default: []
+        }
+    }
+
+    private mutating func perform(_ actions: [RelaySession.Action]) {
+        for action in actions {
+            require(!hasEnded, "\(action) after the end")
+            switch action {
+            case .send(let event): write(dialogue.answered(event))
+            case .verify(let user, _): perform(session.verified(verdict(on: user)))
+            case .enter:
+                let isThere = plan.next() == "p"
+                perform(session.entered(isThere ? .presentAlready : .admitted(heads: [])))
+            case .publish(let publish):
+                require(session.isOnline, "Somebody published who is not logged in")
+                require((try? publish.text.checkText(limit: RelayLimits.text)) != nil, "\(publish.text) was let pass")
+                published += 1
+                write(dialogue.answered(.accepted(.with { $0.sequence = published })))
+            case .startLoginDeadline, .stopLoginDeadline: break
+            case .end: hasEnded = true
+            }
+        }
+    }
+
+    private mutating func verdict(on user: String) -> RelaySession.Verdict {
+        let letter = plan.next()
+        if letter == "b" { return .busy(retryAfter: .seconds(1)) }
+        guard letter != "w", let name = AccountName(user) else { return .wrong }
+        return .right(name)
+    }
+
+    private mutating func write(_ actions: [LinesDialogue.Action]) {
+        for action in actions {
+            switch action {
+            case .write(let words): require(!words.isEmpty, "Nothing is written")
+            case .request(let request): perform(session.received(request))
+            }
+        }
+    }
+}

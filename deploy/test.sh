@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything that must hold, from a fresh clone on: installs what Debian has to provide and isn't there, then checks
+# the style, builds, tests, and replays the fuzz corpus. Needs Debian 12 or later and Swift 6.2 or later.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+    # To build.
+    git libcrypt-dev libedit-dev libsqlite3-dev protobuf-compiler zlib1g-dev
+    # For the tests of the built programs, which other people's clients and tools talk to.
+    apache2-utils curl netcat-openbsd openssl tmux whois
+)
+
+headline=
+begun=0
+
+# The time of the step before, and the headline of this one.
+step() {
+    if [[ -n $headline ]]; then echo "== $headline: $((SECONDS - begun)) s"; fi
+    headline=$1
+    begun=$SECONDS
+    echo
+    echo "== $headline"
+}
+
+trap 'echo "FAILED at: $headline, after $SECONDS s in all" >&2' ERR
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+install_missing() {
+    local package missing=()
+    for package in "${packages[@]}"; do
+        if [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
+            missing+=("$package")
+        fi
+    done
+    if ((${#missing[@]} == 0)); then
+        echo "All there."
+        return
+    fi
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+check_shell_scripts() {
+    local script
+    while read -r script; do
+        bash -n "$script"
+        echo "$script"
+    done < <(grep -rlI --exclude-dir=.build -m1 '^#!.*sh$' .ci Services Sources Tests deploy)
+}
+
+check_generated_code() {
+    local folder
+    folder=$(mktemp -d)
+    Sources/MeshCore/Protocol/Wire/generate.sh "$folder"
+    diff "$folder/mesh.pb.swift" Sources/MeshCore/Protocol/Wire/mesh.pb.swift
+    rm -r "$folder"
+    echo "mesh.pb.swift is what mesh.proto makes."
+}
+
+# Leaves out the line for each test that starts; fails, too, where no test was run.
+run_tests() {
+    local log=.build/test.log
+    swift test 2>&1 | tee "$log" | grep -v ' started\.$'
+    grep -qE 'Test run with [1-9][0-9]* tests .* passed' "$log"
+}
+
+step "Packages"
+install_missing
+
+step "Shell syntax"
+check_shell_scripts
+
+step "Style"
+swift format lint --strict --recursive --parallel Package.swift Sources Services Tests
+echo "As .swift-format says."
+
+step "Build"
+swift build --build-tests --explicit-target-dependency-import-check error
+
+step "Generated code"
+check_generated_code
+
+step "Tests"
+run_tests
+
+step "Fuzz corpus"
+Tests/Fuzz/run.sh
+
+step "Done"
+echo "Everything holds: $SECONDS s in all."
