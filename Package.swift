@@ -30,6 +30,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
@@ -98,8 +99,7 @@ let package = Package(
             name: "signaling_server",
             dependencies: [
                 "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging,
-                metrics,
-                nioCore, serviceLifecycle,
+                metrics, nioCore, nioHTTPTypes, serviceLifecycle,
             ],
             path: "Services/signaling_server",
             swiftSettings: ours
@@ -127,7 +127,7 @@ let package = Package(
         .executableTarget(
             name: "tcp_client",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, nioCore, nioPosix, nioSSL, nioTLS, protobuf,
+                "MeshCore", "MeshProgram", argumentParser, logging, nioCore, nioPosix, nioSSL, nioTLS, protobuf,
             ],
             path: "Services/tcp_client",
             swiftSettings: ours
@@ -154,7 +154,7 @@ let package = Package(
             name: "SignalingServerTests",
             dependencies: [
                 "MeshCore", "MeshProgram", "TestSupport", "signaling_server", crypto, hummingbird, hummingbirdTesting,
-                httpTypes, logging, nioCore,
+                httpTypes, logging, nioCore, serviceLifecycle,
             ],
             swiftSettings: ours
         ),
