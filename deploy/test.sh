@@ -6,12 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(
-    # To build.
-    git libcrypt-dev libedit-dev libsqlite3-dev protobuf-compiler zlib1g-dev
-    # For the tests of the built programs, which other people's clients and tools talk to.
-    apache2-utils curl netcat-openbsd openssl tmux whois
-)
+source deploy/packages.sh
 
 headline=
 begun=0
@@ -26,25 +21,6 @@ step() {
 }
 
 trap 'echo "FAILED at: $headline, after $SECONDS s in all" >&2' ERR
-
-as_root() {
-    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
-}
-
-install_missing() {
-    local package missing=()
-    for package in "${packages[@]}"; do
-        if [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
-            missing+=("$package")
-        fi
-    done
-    if ((${#missing[@]} == 0)); then
-        echo "All there."
-        return
-    fi
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-}
 
 check_shell_scripts() {
     local script
@@ -71,7 +47,7 @@ run_tests() {
 }
 
 step "Packages"
-install_missing
+install_missing "${build_packages[@]}" "${test_packages[@]}"
 
 step "Shell syntax"
 check_shell_scripts

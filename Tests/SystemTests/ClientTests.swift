@@ -87,7 +87,7 @@ import Testing
             try await Terminal.with(directory) { terminal in
                 try await terminal.run("tcp_client --port \(relay.port) --state-dir \(directory)/x; echo left $?")
                 for password in ["wrong", "pw-alice"] {
-                    #expect(await terminal.shows(/Username: $/))
+                    #expect(await terminal.shows(/Username:$/))
                     try await terminal.type("alice")
                     #expect(await terminal.shows(/Username: alice\nPassword:$/))
                     try await terminal.type(password)
