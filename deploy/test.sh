@@ -42,7 +42,7 @@ check_generated_code() {
 # Leaves out the line for each test that starts; fails, too, where no test was run.
 run_tests() {
     local log=.build/test.log
-    swift test 2>&1 | tee "$log" | grep -v ' started\.$'
+    swift test "$@" 2>&1 | tee "$log" | grep -v ' started\.$'
     grep -qE 'Test run with [1-9][0-9]* tests .* passed' "$log"
 }
 
@@ -62,8 +62,12 @@ swift build --build-tests --explicit-target-dependency-import-check error
 step "Generated code"
 check_generated_code
 
-step "Tests"
-run_tests
+step "Tests of the parts"
+run_tests --skip SystemTests
+
+# One at a time: they start programs, and some look at how long these take to stop.
+step "Tests of the built programs"
+run_tests --skip-build --filter SystemTests --no-parallel
 
 step "Fuzz corpus"
 Tests/Fuzz/run.sh

@@ -99,8 +99,10 @@ import Testing
                 try await terminal.typeWithoutReturn(long)
                 #expect(await terminal.shows(/typed in\s+part/))
                 _ = try await shell("printf 'see \\\\x1b this\\n' | \(relay.clientCommand("bob"))")
-                let json = try await RawConnection(port: relay.port)
-                try await json.send(#"{"login":{"user":"carol","password":"pw-carol"}}"# + "\n")
+                let json = try await RawConnection(
+                    port: relay.port,
+                    saying: #"{"login":{"user":"carol","password":"pw-carol"}}"# + "\n"
+                )
                 try await json.send(#"{"publish":{"text":"a\n[bob]: forged \u202e"}}"# + "\n")
                 #expect(await terminal.shows(/\[bob\]: see/))
                 #expect(
