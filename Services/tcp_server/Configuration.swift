@@ -149,6 +149,8 @@ extension TLSConfiguration {
             privateKey: .privateKey(key)
         )
         configuration.minimumTLSVersion = .tlsv12
+        // How long a client may take to answer the end of TLS: one that doesn't must not hold up the relay's own end.
+        configuration.shutdownTimeout = .milliseconds(500)
         return configuration
     }
 }
