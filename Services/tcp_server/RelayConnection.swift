@@ -22,6 +22,7 @@ final class RelayConnection: ChannelDuplexHandler {
         let room: Room
         let authenticator: Authenticator
         let loginTime: TimeAmount
+        let dialectTime: TimeAmount
     }
 
     /// How what comes is understood.
@@ -306,6 +307,8 @@ extension RelayConnection {
     }
 
     private func send(_ event: RelayEvent) {
+        // After a good-bye there is nothing, and what this client published is to be acknowledged.
+        if case .bye = event { surroundings.room.settle() }
         if case .refused(let refusal) = event {
             count(.refusedLogin)
             logger.info("login refused", metadata: ["reason": "\(refusal.reason)"])
