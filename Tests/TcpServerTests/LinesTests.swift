@@ -11,7 +11,7 @@ import Testing
 @Suite struct LinesTests {
     @Test(arguments: [RelayPeer.Manner.plain, .tls])
     func `the dialogue is the earlier server's, byte for byte`(manner: RelayPeer.Manner) async throws {
-        try await RunningRelay.run { relay in
+        try await RunningRelay.run(.ofTests(dialectTime: .milliseconds(500))) { relay in
             let alice = try await relay.connect(manner)
             try await alice.hearsExactly("Enter username: ")
             try await alice.send("alice\n")
@@ -66,10 +66,11 @@ import Testing
 
     @Test(arguments: [RelayPeer.Manner.plain, .tls])
     func `who ends the input gets the whole history, however slowly it is read`(manner: RelayPeer.Manner) async throws {
-        try await RunningRelay.run { relay in
+        try await RunningRelay.run(.ofTests(dialectTime: .milliseconds(500))) { relay in
             let bob = try await relay.lines(as: "bob")
             let line = String(repeating: "x", count: 20_000)
-            for number in 0..<300 { try await bob.send("\(number) \(line)\n") }
+            let texts = (0..<300).map { "\($0) \(line)\n" }.joined()
+            try await bob.send(texts)
             try await bob.send("last\n")
             try await relay.lines(as: "carol").hears("[bob]: last\n")
             let alice = try await relay.connect(manner)

@@ -31,6 +31,8 @@ final class RelayPeer: Sendable {
         let tlsContext = try NIOSSLContext(configuration: tls)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
+            // So that little is on its way when nothing is read.
+            .channelOption(.socketOption(.so_rcvbuf), value: 65_536)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
@@ -51,13 +53,7 @@ final class RelayPeer: Sendable {
     var isEnded: Bool { transcript.state.withLock { $0.isEnded } }
 
     /// What came in the binary dialect.
-    var events: [RelayEvent] {
-        var decoder = RelayEventDecoder()
-        var rest = bytes
-        var events: [RelayEvent] = []
-        while let event = try? decoder.next(from: &rest) { events.append(event) }
-        return events
-    }
+    var events: [RelayEvent] { transcript.state.withLock { $0.decodedEvents() } }
 
     func send(_ text: String) async throws {
         try await send(ByteBuffer(string: text))
@@ -68,9 +64,7 @@ final class RelayPeer: Sendable {
     }
 
     func send(_ requests: RelayRequest...) async throws {
-        var buffer = ByteBuffer()
-        for request in requests { buffer.writeFrame(WireRelayRequest.with { $0.request = request }) }
-        try await send(buffer)
+        try await send(ByteBuffer(requests))
     }
 
     /// Sends without waiting until it is gone.
@@ -88,6 +82,16 @@ final class RelayPeer: Sendable {
     func hears(_ words: String, _ place: SourceLocation = #_sourceLocation) async throws {
         let isHeard = await eventually(within: .seconds(10)) { text.contains(words) }
         try #require(isHeard, "heard \(text.suffix(500).debugDescription)", sourceLocation: place)
+    }
+
+    /// Waits until a condition holds for what has come.
+    func hears(
+        _ what: String,
+        _ place: SourceLocation = #_sourceLocation,
+        _ condition: (RelayPeer) -> Bool
+    ) async throws {
+        let isHeard = await eventually { condition(self) }
+        try #require(isHeard, "no \(what); heard \(bytes.readableBytes) bytes", sourceLocation: place)
     }
 
     /// Waits until the relay has ended its side.
@@ -114,6 +118,23 @@ final class RelayPeer: Sendable {
     }
 }
 
+extension ByteBuffer {
+    /// Requests in the binary dialect.
+    init(_ requests: [RelayRequest]) {
+        self.init()
+        for request in requests { writeFrame(WireRelayRequest.with { $0.request = request }) }
+    }
+}
+
+extension RelayEvent {
+    var message: WireMessage? { if case .message(let message) = self { message } else { nil } }
+    var accepted: WireAccepted? { if case .accepted(let accepted) = self { accepted } else { nil } }
+    var welcome: WireWelcome? { if case .welcome(let welcome) = self { welcome } else { nil } }
+    var bye: WireBye? { if case .bye(let bye) = self { bye } else { nil } }
+    var error: WireError? { if case .error(let error) = self { error } else { nil } }
+    var gap: WireGap? { if case .gap(let gap) = self { gap } else { nil } }
+}
+
 extension RelayRequest {
     static func login(_ user: String, session: String = "", after position: WirePosition? = nil) -> RelayRequest {
         .login(
@@ -133,6 +154,17 @@ private final class Transcript: Sendable {
     struct State {
         var bytes = ByteBuffer()
         var isEnded = false
+        private var decoder = RelayEventDecoder()
+        private var undecoded = 0
+        private var events: [RelayEvent] = []
+
+        /// Decodes what has come since the last time.
+        mutating func decodedEvents() -> [RelayEvent] {
+            guard var rest = bytes.getSlice(at: undecoded, length: bytes.writerIndex - undecoded) else { return events }
+            while let event = try? decoder.next(from: &rest) { events.append(event) }
+            undecoded = bytes.writerIndex - rest.readableBytes
+            return events
+        }
     }
 
     let state = Mutex(State())

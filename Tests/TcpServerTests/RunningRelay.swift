@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
+import Synchronization
 import TestSupport
 import Testing
 
@@ -16,6 +17,14 @@ import Testing
 struct RunningRelay: Sendable {
     let address: SocketAddress
     private let group: ServiceGroup
+    private let end: End
+
+    private final class End: Sendable {
+        let isReached = Atomic(false)
+    }
+
+    /// Whether it has stopped altogether.
+    var hasStopped: Bool { end.isReached.load(ordering: .acquiring) }
 
     /// Runs `body` against a relay that starts from nothing and knows the accounts of ``AccountFile/textOfTests``; then
     /// stops it.
@@ -34,11 +43,15 @@ struct RunningRelay: Sendable {
                 logger: logger
             ) { listening.yield($0) }
             let services = ServiceGroup(services: [relay], logger: logger)
+            let end = End()
             try await withThrowingTaskGroup { tasks in
-                tasks.addTask { try await services.run() }
+                tasks.addTask {
+                    defer { end.isReached.store(true, ordering: .releasing) }
+                    try await services.run()
+                }
                 defer { listening.finish() }
                 for await address in addresses.prefix(1) {
-                    let running = RunningRelay(address: address, group: services)
+                    let running = RunningRelay(address: address, group: services, end: end)
                     do {
                         try await body(running)
                     } catch {
@@ -62,11 +75,26 @@ struct RunningRelay: Sendable {
         try await RelayPeer.connect(to: address, manner)
     }
 
+    /// A connection that speaks the binary dialect.
+    func connectInBinary(_ manner: RelayPeer.Manner = .plain) async throws -> RelayPeer {
+        let peer = try await connect(manner)
+        try await peer.send(Dialect.binaryPreamble)
+        return peer
+    }
+
     /// A connection that speaks lines and is logged in.
     func lines(as user: String, _ manner: RelayPeer.Manner = .plain) async throws -> RelayPeer {
         let peer = try await connect(manner)
         try await peer.send("\(user)\nsecret\n")
         try await peer.hears("Welcome, \(user)!\nMessage history:\n")
+        return peer
+    }
+
+    /// A connection that speaks the binary dialect and is logged in.
+    func binary(as user: String, session: String = "", _ manner: RelayPeer.Manner = .plain) async throws -> RelayPeer {
+        let peer = try await connectInBinary(manner)
+        try await peer.send(.login(user, session: session))
+        try await peer.hears("welcome") { $0.events.first?.welcome != nil }
         return peer
     }
 }
@@ -75,6 +103,7 @@ extension Relay.Place {
     static func ofTests(
         maximumConnections: Int = 1_000,
         loginTime: TimeAmount = .seconds(20),
+        dialectTime: TimeAmount = .seconds(20),
         history: Int = 1_000
     ) -> Relay.Place {
         .init(
@@ -83,6 +112,7 @@ extension Relay.Place {
             allowsPlaintext: false,
             maximumConnections: maximumConnections,
             loginTime: loginTime,
+            dialectTime: dialectTime,
             retention: .init(messages: history, bytes: 64 * 1_024 * 1_024)
         )
     }
