@@ -168,8 +168,8 @@ let package = Package(
         .testTarget(
             name: "TcpServerTests",
             dependencies: [
-                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioPosix,
-                protobuf,
+                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioPosix, nioSSL,
+                protobuf, serviceLifecycle,
             ],
             swiftSettings: ours
         ),

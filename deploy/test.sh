@@ -6,12 +6,7 @@
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(
-    # To build.
-    git libcrypt-dev libedit-dev libsqlite3-dev protobuf-compiler zlib1g-dev
-    # For the tests of the built programs, which other people's clients and tools talk to.
-    apache2-utils curl netcat-openbsd openssl tmux whois
-)
+source deploy/packages.sh
 
 headline=
 begun=0
@@ -26,25 +21,6 @@ step() {
 }
 
 trap 'echo "FAILED at: $headline, after $SECONDS s in all" >&2' ERR
-
-as_root() {
-    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
-}
-
-install_missing() {
-    local package missing=()
-    for package in "${packages[@]}"; do
-        if [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
-            missing+=("$package")
-        fi
-    done
-    if ((${#missing[@]} == 0)); then
-        echo "All there."
-        return
-    fi
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-}
 
 check_shell_scripts() {
     local file line
@@ -68,12 +44,12 @@ check_generated_code() {
 # Leaves out the line for each test that starts; fails, too, where no test was run.
 run_tests() {
     local log=.build/test.log
-    swift test 2>&1 | tee "$log" | grep -v ' started\.$'
+    swift test "$@" 2>&1 | tee "$log" | grep -v ' started\.$'
     grep -qE 'Test run with [1-9][0-9]* tests .* passed' "$log"
 }
 
 step "Packages"
-install_missing
+install_missing "${build_packages[@]}" "${test_packages[@]}"
 
 step "Shell syntax"
 check_shell_scripts
@@ -89,8 +65,12 @@ swift build --build-tests --explicit-target-dependency-import-check error
 step "Generated code"
 check_generated_code
 
-step "Tests"
-run_tests
+step "Tests of the parts"
+run_tests --skip SystemTests
+
+# One at a time: they start programs, and some look at how long these take to stop.
+step "Tests of the built programs"
+run_tests --skip-build --filter SystemTests --no-parallel
 
 step "Fuzz corpus"
 Tests/Fuzz/run.sh

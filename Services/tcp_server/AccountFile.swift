@@ -25,8 +25,10 @@ final class AccountFile: Sendable {
         cache.withLock { cache in
             let version = FileVersion(path: path)
             if version == nil || version != cache.version {
-                cache.accounts = AccountTable((try? load()) ?? Accounts())
-                cache.version = version
+                let accounts = try? load()
+                cache.accounts = AccountTable(accounts ?? Accounts())
+                // What could not be read, or may change again without a new version, is read again the next time.
+                cache.version = accounts != nil && version?.isSettled == true ? version : nil
             }
             return cache.accounts
         }
@@ -76,34 +78,58 @@ struct AccountTable: Sendable {
         self.init(Accounts())
     }
 
-    /// The hash of an account that can log in.
-    func hash(of name: AccountName) -> String? {
-        hashes[name].flatMap { PasswordHash.isAccepted($0) ? $0 : nil }
-    }
-
-    /// A hash whose check takes as long as that of some account, always the same for the same text, so that the time
-    /// tells nobody whether there is an account of that name.
+    /// What the password of someone who calls himself `user` is compared with: the hash of that account, or else that of
+    /// some other, which gives no name.
     ///
-    /// Nil if no account can log in.
-    func decoy(for user: String) -> String? {
-        // Swift's hashes are seeded anew in each process: which account it is can't be known from outside.
-        usable.isEmpty ? nil : usable[Int(UInt(bitPattern: user.hashValue) % UInt(usable.count))]
+    /// So the time tells nobody whether there is an account of that name. Nil if no account can log in.
+    func comparison(for user: String) -> Comparison? {
+        if let name = AccountName(user), let hash = hashes[name], PasswordHash.isAccepted(hash) {
+            return Comparison(hash: hash, name: name)
+        }
+        // Always the same for the same text. Swift's hashes are seeded anew in each process: which account it is can't be
+        // known from outside.
+        if usable.isEmpty { return nil }
+        return Comparison(hash: usable[Int(UInt(bitPattern: user.hashValue) % UInt(usable.count))], name: nil)
     }
 }
 
-/// Changes whenever a file is written.
+/// What a password is compared with, and who has it if it is equal.
+struct Comparison: Equatable, Sendable {
+    let hash: String
+    /// Nil where nobody is let in, whatever the password.
+    let name: AccountName?
+}
+
+/// Changes whenever a file is written or replaced, once it is settled.
 private struct FileVersion: Equatable {
     let device: UInt64
     let inode: UInt64
     let size: Int64
-    let seconds: Int
-    let nanoseconds: Int
+    let written: FileTime
+    /// Also changes where the time of writing is set back, and with the permissions.
+    let changed: FileTime
+    /// Whether any later change would give another version: two changes in one tick of the file system's clock, some
+    /// milliseconds, bear the same time.
+    let isSettled: Bool
+
+    struct FileTime: Equatable {
+        let seconds: Int
+        let nanoseconds: Int
+    }
 
     /// Nil where the file can't be looked at.
     init?(path: String) {
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        var now = timespec()
+        guard stat(path, &status) == 0, clock_gettime(CLOCK_REALTIME, &now) == 0 else { return nil }
         (device, inode, size) = (UInt64(status.st_dev), UInt64(status.st_ino), Int64(status.st_size))
-        (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        written = FileTime(seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+        changed = FileTime(seconds: status.st_ctim.tv_sec, nanoseconds: status.st_ctim.tv_nsec)
+        isSettled = now.tv_sec - changed.seconds > 1
+    }
+
+    static func == (left: FileVersion, right: FileVersion) -> Bool {
+        left.device == right.device && left.inode == right.inode && left.size == right.size
+            && left.written == right.written && left.changed == right.changed
     }
 }

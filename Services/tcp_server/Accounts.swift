@@ -21,17 +21,29 @@ struct Accounts: Equatable, Sendable {
     /// A line that is no account counts as a comment: it lets nobody in.
     init(parsing text: String) {
         var seen: Set<AccountName> = []
-        lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            let line = line.hasSuffix("\r") ? line.dropLast() : line
-            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        // To Swift, `\r\n` is one character, which is not `\n`.
+        let rows = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+        lines = rows.map { line in
             // Of two lines for one name the first counts, as with htpasswd.
-            guard parts.count == 2, !line.hasPrefix("#"), let name = AccountName(parts[0]), seen.insert(name).inserted
-            else {
+            guard let (name, hash) = Self.account(in: line), seen.insert(name).inserted else {
                 return .other(String(line))
             }
-            return .account(name, hash: String(parts[1]))
+            return .account(name, hash: hash)
         }
         if lines.last == .other("") { lines.removeLast() }
+    }
+
+    private static func account(in line: some StringProtocol) -> (AccountName, hash: String)? {
+        let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !line.hasPrefix("#"), let name = AccountName(parts[0]) else { return nil }
+        return (name, String(parts[1]))
+    }
+
+    private static func named(in line: Line) -> AccountName? {
+        switch line {
+        case .account(let name, _): name
+        case .other(let text): account(in: text)?.0
+        }
     }
 
     /// The file's text.
@@ -60,7 +72,7 @@ struct Accounts: Equatable, Sendable {
 
     /// The hash of an account.
     ///
-    /// Setting one adds or changes the account, setting nil removes it.
+    /// Setting one adds or changes the account, setting nil removes it, with all lines that name it: none comes to count.
     subscript(name: AccountName) -> String? {
         get { all.first { $0.name == name }?.hash }
         set {
@@ -69,7 +81,7 @@ struct Accounts: Equatable, Sendable {
             }
             switch (index, newValue) {
             case (let index?, let hash?): lines[index] = .account(name, hash: hash)
-            case (let index?, nil): lines.remove(at: index)
+            case (_?, nil): lines.removeAll { Self.named(in: $0) == name }
             case (nil, let hash?): lines.append(.account(name, hash: hash))
             case (nil, nil): break
             }

@@ -124,12 +124,10 @@ struct Configuration {
         guard let leaf = chain.first else {
             throw ProgramFailure(.configuration, "--tls-certificate holds no certificate")
         }
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain.map { .certificate($0) },
-            privateKey: .privateKey(privateKey)
+        return (
+            .ofRelay(chain: chain, key: privateKey),
+            KeyFingerprint(of: try leaf.extractPublicKey().toSPKIBytes())
         )
-        configuration.minimumTLSVersion = .tlsv12
-        return (configuration, KeyFingerprint(of: try leaf.extractPublicKey().toSPKIBytes()))
     }
 
     /// The password file alone, for the commands that keep it.
@@ -140,5 +138,19 @@ struct Configuration {
         try settings.check()
         if let accounts { return AccountFile(path: accounts) }
         return AccountFile(path: try StateDirectory.chosen(directory, program: program).file("accounts"))
+    }
+}
+
+extension TLSConfiguration {
+    /// How the relay speaks TLS, with a certificate of its own.
+    static func ofRelay(chain: [NIOSSLCertificate], key: NIOSSLPrivateKey) -> TLSConfiguration {
+        var configuration = makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) },
+            privateKey: .privateKey(key)
+        )
+        configuration.minimumTLSVersion = .tlsv12
+        // How long a client may take to answer the end of TLS: one that doesn't must not hold up the relay's own end.
+        configuration.shutdownTimeout = .milliseconds(500)
+        return configuration
     }
 }

@@ -95,7 +95,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func waitForDialect(_ context: ChannelHandlerContext) {
         deadline?.cancel()
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: RelayLimits.dialectTime) {
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: surroundings.dialectTime) {
             if !self.isDecided { self.install(.lines, context) }
         }
     }

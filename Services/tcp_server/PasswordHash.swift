@@ -25,15 +25,12 @@ enum PasswordHash {
 
     /// Whether `hash` is that of `password`.
     ///
-    /// False for a hash that is no hash, and for a password that can't be one.
+    /// False for a hash that is no hash. False for a password that can't be one, too, but no sooner than for one that is
+    /// wrong.
     static func matches(_ password: String, _ hash: String) -> Bool {
-        guard isAccepted(hash), isUsable(password), let result = crypt(password, setting: hash) else { return false }
-        return isEqualInConstantTime(Array(result.utf8), Array(hash.utf8))
-    }
-
-    /// Takes as long as ``matches(_:_:)`` does for `hash`, and tells nothing.
-    static func waste(_ password: String, _ hash: String) {
-        _ = crypt(isUsable(password) ? password : "", setting: hash)
+        let isPossible = isUsable(password)
+        guard isAccepted(hash), let result = crypt(isPossible ? password : "-", setting: hash) else { return false }
+        return isEqualInConstantTime(Array(result.utf8), Array(hash.utf8)) && isPossible
     }
 
     /// A new hash by libcrypt's preferred method; nil for a password that can't be one, or if libcrypt has none.

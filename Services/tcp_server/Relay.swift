@@ -27,6 +27,8 @@ struct Relay: Service {
         var allowsPlaintext: Bool
         var maximumConnections: Int
         var loginTime: TimeAmount
+        /// Silence after which a connection's dialect is taken to be lines.
+        var dialectTime: TimeAmount
         var retention: RoomLog.Retention
 
         init(
@@ -35,10 +37,12 @@ struct Relay: Service {
             allowsPlaintext: Bool,
             maximumConnections: Int,
             loginTime: TimeAmount,
+            dialectTime: TimeAmount = RelayLimits.dialectTime,
             retention: RoomLog.Retention
         ) {
             (self.host, self.port, self.allowsPlaintext) = (host, port, allowsPlaintext)
-            (self.maximumConnections, self.loginTime, self.retention) = (maximumConnections, loginTime, retention)
+            (self.maximumConnections, self.retention) = (maximumConnections, retention)
+            (self.loginTime, self.dialectTime) = (loginTime, dialectTime)
         }
     }
 
@@ -152,7 +156,8 @@ struct Relay: Service {
                 surroundings: .init(
                     room: room,
                     authenticator: relay.authenticator,
-                    loginTime: relay.place.loginTime
+                    loginTime: relay.place.loginTime,
+                    dialectTime: relay.place.dialectTime
                 ),
                 logger: logger
             ) { self.connections[key] = $0 }

@@ -22,6 +22,7 @@ final class RelayConnection: ChannelDuplexHandler {
         let room: Room
         let authenticator: Authenticator
         let loginTime: TimeAmount
+        let dialectTime: TimeAmount
     }
 
     /// How what comes is understood.
@@ -41,6 +42,9 @@ final class RelayConnection: ChannelDuplexHandler {
     private var bytesBeforeLogin = 0
     private var isReadHeld = false
     private var isInputClosed = false
+    /// The client sends nothing more, and stays until it has been told what there is.
+    private var isFinishing = false
+    private var isFarewellWritten = false
     private var isProcessing = false
     private var isPumping = false
     /// Written with the next flush.
@@ -111,7 +115,7 @@ final class RelayConnection: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
             isInputClosed = true
-            if session.hasEnded { closeNow() } else { process() }
+            if !session.hasEnded { process() } else if isFarewellWritten { closeNow() }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -139,7 +143,10 @@ extension RelayConnection {
     func pump() {
         // A flush that empties the channel says so at once, and ends up here again.
         guard !isPumping else { return }
-        guard let context, var cursor = membership?.cursor else { return flush() }
+        guard let context, var cursor = membership?.cursor else {
+            flush()
+            return finishIfWritten()
+        }
         isPumping = true
         defer { isPumping = false }
         while context.channel.isWritable, let delivery = surroundings.room.read(&cursor, in: dialect, limit: chunk) {
@@ -155,6 +162,7 @@ extension RelayConnection {
         }
         membership?.cursor = cursor
         flush()
+        finishIfWritten()
     }
 
     /// A message of this client's is in the log.
@@ -243,13 +251,32 @@ extension RelayConnection {
     ///
     /// What it published is acknowledged, and what it was to be told is told, first.
     private func finishInput() {
-        guard let context else { return }
+        guard let context, !isFinishing else { return }
         // Behind the commit of this turn.
         context.eventLoop.assumeIsolated().execute {
+            self.isFinishing = true
             self.pump()
+        }
+    }
+
+    /// Ends the session of a client that sends nothing more, when it has been written everything.
+    ///
+    /// Closing a connection whose other side is closed forgets what waits to be written.
+    private func finishIfWritten() {
+        // While the channel is full there may be more in the log.
+        guard isFinishing, let context, context.channel.isWritable else { return }
+        isFinishing = false
+        whenAllIsWritten(context) {
             self.perform(self.session.inputClosed())
             self.flush()
         }
+    }
+
+    /// Calls `body` when all that was written is on its way, or the channel is closed.
+    private func whenAllIsWritten(_ context: ChannelHandlerContext, _ body: @escaping () -> Void) {
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in body() }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
     }
 }
 
@@ -280,6 +307,8 @@ extension RelayConnection {
     }
 
     private func send(_ event: RelayEvent) {
+        // After a good-bye there is nothing, and what this client published is to be acknowledged.
+        if case .bye = event { surroundings.room.settle() }
         if case .refused(let refusal) = event {
             count(.refusedLogin)
             logger.info("login refused", metadata: ["reason": "\(refusal.reason)"])
@@ -331,10 +360,12 @@ extension RelayConnection {
     private func end() {
         leave()
         guard let context else { return }
-        flush()
         inbound.clear()
-        context.close(mode: .output, promise: nil)
-        if isInputClosed { return closeNow() }
+        writeOutbound(context)
+        whenAllIsWritten(context) {
+            self.isFarewellWritten = true
+            if self.isInputClosed { self.closeNow() } else { self.context?.close(mode: .output, promise: nil) }
+        }
         if isReadHeld {
             isReadHeld = false
             context.read()

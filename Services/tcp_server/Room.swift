@@ -74,7 +74,12 @@ final class Room {
         waitingForCommit.append((connection, accepted))
         guard !isCommitScheduled else { return }
         isCommitScheduled = true
-        loop.assumeIsolated().execute { self.commit() }
+        loop.assumeIsolated().execute { self.settle() }
+    }
+
+    /// Commits at once what was published in this turn, so that it can be acknowledged before a good-bye.
+    func settle() {
+        if isCommitScheduled { commit() }
     }
 
     /// What comes at `cursor`; nil at the head.

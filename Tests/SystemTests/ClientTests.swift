@@ -87,7 +87,7 @@ import Testing
             try await Terminal.with(directory) { terminal in
                 try await terminal.run("tcp_client --port \(relay.port) --state-dir \(directory)/x; echo left $?")
                 for password in ["wrong", "pw-alice"] {
-                    #expect(await terminal.shows(/Username: $/))
+                    #expect(await terminal.shows(/Username:$/))
                     try await terminal.type("alice")
                     #expect(await terminal.shows(/Username: alice\nPassword:$/))
                     try await terminal.type(password)
@@ -97,10 +97,12 @@ import Testing
                 #expect(try await !terminal.screen().contains("pw-alice"))
                 let long = "a line that is longer than the terminal is wide, typed in part"
                 try await terminal.typeWithoutReturn(long)
-                #expect(await terminal.shows(/typed\s+in part/))
+                #expect(await terminal.shows(/typed in\s+part/))
                 _ = try await shell("printf 'see \\\\x1b this\\n' | \(relay.clientCommand("bob"))")
-                let json = try await RawConnection(port: relay.port)
-                try await json.send(#"{"login":{"user":"carol","password":"pw-carol"}}"# + "\n")
+                let json = try await RawConnection(
+                    port: relay.port,
+                    saying: #"{"login":{"user":"carol","password":"pw-carol"}}"# + "\n"
+                )
                 try await json.send(#"{"publish":{"text":"a\n[bob]: forged \u202e"}}"# + "\n")
                 #expect(await terminal.shows(/\[bob\]: see/))
                 #expect(

@@ -29,8 +29,10 @@ final class RawConnection: Sendable {
         }
     }
 
+    /// Connects and says `first` at once: after half a second of silence the relay takes a connection for one of lines.
+    ///
     /// `reads` is false for a client that never reads.
-    init(port: Int, reads: Bool = true) async throws {
+    init(port: Int, saying first: String = "", reads: Bool = true) async throws {
         let received = Received()
         self.received = received
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -39,7 +41,11 @@ final class RawConnection: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(received) }
             }
-            .connect(host: "127.0.0.1", port: port).get()
+            .connect(host: "127.0.0.1", port: port)
+            .flatMap { channel in
+                channel.writeAndFlush(ByteBuffer(string: first)).map { channel }
+            }
+            .get()
     }
 
     var text: String { received.state.withLock { String(buffer: $0.text) } }
@@ -54,8 +60,8 @@ final class RawConnection: Sendable {
     }
 
     /// Hands bytes over without waiting until they are sent.
-    func push(_ text: String) {
-        channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
+    func push(bytes: [UInt8]) {
+        channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
     }
 
     /// Waits until all that came, from the first byte on, is `text`.

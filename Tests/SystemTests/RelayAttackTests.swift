@@ -27,8 +27,8 @@ import Testing
             ]
             for attack in hostile {
                 let connection = try await RawConnection(port: relay.port)
-                // The relay may cut it off before all is sent.
-                try? await connection.send(bytes: attack.bytes)
+                // At once, and the relay may cut it off before all is sent.
+                connection.push(bytes: attack.bytes)
                 #expect(await connection.says(attack.answer), "\(attack.name): \(connection.text)")
                 connection.close()
             }
@@ -90,17 +90,14 @@ import Testing
             let relay = try await RunningRelay.start(in: directory)
             defer { relay.process.kill() }
             let login = #"{"login":{"user":"alice","password":"pw-alice","session":"s"}}"# + "\n"
-            let first = try await RawConnection(port: relay.port)
-            try await first.send(login)
+            let first = try await RawConnection(port: relay.port, saying: login)
             #expect(await first.says(#""welcome""#))
             try await first.send(login)
             #expect(await first.says(#""reason":"LOGGED_IN_ALREADY""#))
-            let other = try await RawConnection(port: relay.port)
-            try await other.send(login.replacing(#""s""#, with: #""t""#))
+            let other = try await RawConnection(port: relay.port, saying: login.replacing(#""s""#, with: #""t""#))
             #expect(await other.says(#""reason":"ALREADY_LOGGED_IN""#))
             // The same session on a new connection takes the place of the old one.
-            let second = try await RawConnection(port: relay.port)
-            try await second.send(login)
+            let second = try await RawConnection(port: relay.port, saying: login)
             #expect(await second.says(#""welcome""#))
             #expect(await first.says(#""reason":"REPLACED""#))
         }
@@ -111,8 +108,10 @@ import Testing
             let relay = try await RunningRelay.start(in: directory)
             defer { relay.process.kill() }
             let alice = try await member("alice", relay)
-            let json = try await RawConnection(port: relay.port)
-            try await json.send(#"{"login":{"user":"bob","password":"pw-bob"}}"# + "\n")
+            let json = try await RawConnection(
+                port: relay.port,
+                saying: #"{"login":{"user":"bob","password":"pw-bob"}}"# + "\n"
+            )
             #expect(await json.says("welcome"))
             let stuck = try await RawConnection(port: relay.port, reads: false)
             try await stuck.send("carol\npw-carol\n")

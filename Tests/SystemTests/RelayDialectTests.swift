@@ -55,8 +55,10 @@ import Testing
             let client = try ProgramProcess("tcp_client", relay.client("client"))
             defer { client.kill() }
             try client.type("from the client")
-            let json = try await RawConnection(port: relay.port)
-            try await json.send(#"{"login":{"user":"json","password":"pw-json"}}"# + "\n")
+            let json = try await RawConnection(
+                port: relay.port,
+                saying: #"{"login":{"user":"json","password":"pw-json"}}"# + "\n"
+            )
             #expect(await json.says(#""sender":"client""#))
             try await json.send(#"{"publish":{"text":"from JSON","clientMessageId":"1"}}"# + "\n")
             #expect(

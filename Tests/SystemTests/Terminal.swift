@@ -16,8 +16,9 @@ final class Terminal {
     static func with(_ directory: String, _ body: (Terminal) async throws -> Void) async throws {
         let terminal = Terminal(socket: "\(directory)/tmux")
         let start = "tmux -S \(terminal.socket) -f /dev/null new-session -d -x 60 -y 40 'PS1=\\$ bash --norc'"
-        // The server stays, and must not hold on to what the shell's output goes to.
-        let started = try await shell("\(start) </dev/null >/dev/null 2>&1")
+        // The server stays: it must not keep open what tells that the shell has ended.
+        let closing = "for fd in $(ls /proc/self/fd); do if [ $fd -gt 2 ]; then eval \"exec $fd>&-\"; fi; done"
+        let started = try await shell("(\(closing); \(start)) </dev/null >/dev/null 2>&1")
         try #require(started.exitCode == 0, "no tmux")
         do { try await body(terminal) } catch { Issue.record(error) }
         _ = try await shell("tmux -S \(terminal.socket) kill-server >/dev/null 2>&1")
