@@ -65,12 +65,10 @@ swift build --build-tests --explicit-target-dependency-import-check error
 step "Generated code"
 check_generated_code
 
-step "Tests of the parts"
-run_tests --skip SystemTests
-
-# One at a time: they start programs, and some look at how long these take to stop.
-step "Tests of the built programs"
-run_tests --skip-build --filter SystemTests --no-parallel
+# One at a time: some start programs, or look at how long things take, and the simulations would take the processor from
+# them.
+step "Tests"
+run_tests --no-parallel
 
 step "Fuzz corpus"
 Tests/Fuzz/run.sh
