@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 import Configuration
+import MeshCore
 import SystemPackage
 
 /// Where a program's settings come from: a flag, else the environment, else the file given with `--config`, else the
@@ -65,7 +66,7 @@ package struct Settings {
 
     private mutating func parsed<Value: ExpressibleByArgument>(_ text: String, from place: String) -> Value? {
         if let value = Value(argument: text) { return value }
-        faults.append("\(place) is '\(text)', which is no value for it")
+        faults.append("\(place) is '\(text.printable)', which is no value for it")
         return nil
     }
 }
