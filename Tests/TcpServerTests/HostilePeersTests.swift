@@ -71,7 +71,7 @@ import Testing
         try await RunningRelay.run { relay in
             let (alice, bob) = try await (relay.lines(as: "alice"), relay.lines(as: "bob"))
             var generator = SeededGenerator(seed: 42)
-            let starts: [[UInt8]] = [[], Array("MESH/1\r\n".utf8), Array("{".utf8), [0x16, 0x03], [0x16, 0x03, 0x01, 0x00]]
+            let starts = ["", "MESH/1\r\n", "{"].map { Array($0.utf8) } + [[0x16, 0x03], [0x16, 0x03, 0x01, 0x00]]
             for number in 0..<100 {
                 let noise = (0..<Int.random(in: 0..<3_000, using: &generator)).map { _ in
                     UInt8.random(in: 0...255, using: &generator)
