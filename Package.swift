@@ -175,7 +175,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TcpClientTests",
-            dependencies: ["MeshCore", "MeshProgram", "TestSupport", "tcp_client", logging, nioCore, nioEmbedded],
+            dependencies: [
+                "MeshCore", "MeshProgram", "TestSupport", "tcp_client", "tcp_server", argumentParser, logging, nioCore,
+                nioEmbedded, nioPosix, nioSSL, protobuf, serviceLifecycle,
+            ],
             swiftSettings: ours
         ),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: ours),

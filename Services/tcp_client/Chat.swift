@@ -127,8 +127,13 @@ struct Chat {
         case .refused(let reason):
             throw ProgramFailure(.notPermitted, reason)
         case .lost(let reason, let unaccepted):
-            let loss = unaccepted == 0 ? "" : "; \(unaccepted) messages were not accepted"
-            throw ProgramFailure(.unavailable, "left: \(reason)\(loss)")
+            throw ProgramFailure(.unavailable, "left: \(reason)\(loss(unaccepted))")
+        case .distrusted(let reason, let unaccepted):
+            throw ProgramFailure(.protocol, "\(reason)\(loss(unaccepted))")
         }
+    }
+
+    private func loss(_ unaccepted: Int) -> String {
+        unaccepted == 0 ? "" : "; \(unaccepted) messages were not accepted"
     }
 }

@@ -56,11 +56,16 @@ struct Input: Sendable {
 }
 
 /// Cuts standard input into lines, as bytes: what is no UTF-8 is to be told, not mended.
-private struct StandardInputLines {
+struct StandardInputLines {
+    private let descriptor: Int32
     private var decoder = LineDecoder(limit: .max - 1)
     private var buffer = ByteBuffer()
     private var chunk = [UInt8](repeating: 0, count: 65_536)
     private var hasEnded = false
+
+    init(descriptor: Int32 = STDIN_FILENO) {
+        self.descriptor = descriptor
+    }
 
     /// The next line without its end; nil at the end of the input.
     ///
@@ -69,7 +74,7 @@ private struct StandardInputLines {
         while true {
             if let line = try? decoder.next(from: &buffer) { return line }
             if hasEnded { return decoder.last(from: &buffer) }
-            let count = read(STDIN_FILENO, &chunk, chunk.count)
+            let count = read(descriptor, &chunk, chunk.count)
             if count > 0 {
                 buffer.discardReadBytes()
                 buffer.writeBytes(chunk.prefix(count))

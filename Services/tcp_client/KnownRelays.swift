@@ -27,12 +27,15 @@ final class KnownRelays: Sendable {
     /// A relay's first key is written down.
     func judge(_ fingerprint: KeyFingerprint, of relay: Endpoint) throws(FileFault) -> Judgement {
         let text = try directory.read(Self.file) ?? ""
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let words = line.split(separator: " ")
-            guard words.count == 2, words[0] == relay.description else { continue }
-            return words[1] == fingerprint.description ? .known : .changed(line: index + 1)
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard words.first.map(String.init) == relay.description else { continue }
+            // A line that names the relay and no legible key is no reason to trust whatever key it has now.
+            return words.dropFirst().first.map(String.init) == fingerprint.description
+                ? .known : .changed(line: index + 1)
         }
-        try directory.append("\(relay) \(fingerprint)\n", to: Self.file)
+        let separator = text.last.map(\.isNewline) == false ? "\n" : ""
+        try directory.append("\(separator)\(relay) \(fingerprint)\n", to: Self.file)
         return .new
     }
 }

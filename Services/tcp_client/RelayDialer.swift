@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshCore
+import MeshProgram
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -27,13 +28,15 @@ struct RelayDialer: Sendable {
     let relay: Endpoint
     /// Nil for plaintext.
     let trust: Trust?
+    /// How long the relay may take to answer, first to the connection, then to the TLS handshake.
+    var patience = TimeAmount.seconds(10)
 
     /// A connection that is ready to be spoken on: with TLS, the handshake is done and the key is the known one.
     func dial(_ handler: RelayEventHandler, on loop: any EventLoop) -> EventLoopFuture<any Channel> {
         let ready = loop.makePromise(of: Void.self)
         let handlers = NIOLoopBound((handler, ready), eventLoop: loop)
         return ClientBootstrap(group: loop)
-            .connectTimeout(.seconds(10))
+            .connectTimeout(patience)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -55,7 +58,15 @@ struct RelayDialer: Sendable {
                 ready.fail(error)
                 return loop.makeFailedFuture(error)
             }
-            .flatMap { channel in ready.futureResult.map { channel } }
+            .flatMap { channel in
+                // A handshake has no deadline of its own.
+                let deadline = loop.scheduleTask(in: patience) {
+                    ready.fail(ChannelError.connectTimeout(patience))
+                    channel.close(promise: nil)
+                }
+                ready.futureResult.whenComplete { _ in deadline.cancel() }
+                return ready.futureResult.map { channel }
+            }
     }
 
     /// Why a connection could not be made, in a person's words.
@@ -70,7 +81,8 @@ struct RelayDialer: Sendable {
             let causes = error.connectionErrors.map { explanation(of: $0.error) }
             return causes.first ?? "no address of \(relay.host) answers"
         case let error as IOError: return String(cString: strerror(error.errnoCode)).lowercased()
-        case is ChannelError: return "no answer within 10 s"
+        case ChannelError.connectTimeout(let time): return "no answer within \(TimeSpan(time))"
+        case ChannelError.eof: return "the connection was closed before it was ready"
         case is NIOSSLError: return "no TLS there (--no-tls speaks without)"
         default: return "\(error)"
         }

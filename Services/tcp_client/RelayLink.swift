@@ -95,6 +95,9 @@ final class RelayLink {
                 self.channel = channel
                 channel.write(ByteBuffer(string: Dialect.binaryPreamble), promise: nil)
                 self.perform(self.machine.connected(at: .now()))
+            case .failure(let error as UntrustedRelay):
+                self.attempt += 1
+                self.perform(self.machine.distrusted(because: error.description))
             case .failure(let error):
                 self.closed(number, because: self.dialer.explanation(of: error))
             }

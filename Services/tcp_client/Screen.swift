@@ -39,7 +39,8 @@ final class Screen: Sendable {
         if let editor { editor.print(style.dim("* \(text)")) } else { complain("\(Configuration.program): \(text)") }
     }
 
-    private func words(for line: RelayClient.Line) -> String? {
+    /// A message as people see it; nil for what is shown as a note.
+    func words(for line: RelayClient.Line) -> String? {
         switch line {
         case .message(let message, _):
             // A line for each of the text's lines: none can pass for somebody else's.

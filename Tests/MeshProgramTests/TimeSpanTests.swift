@@ -15,8 +15,7 @@ import Testing
 
     @Test(arguments: [
         "", "5", "s", "5 s", " 5s", "-5s", "+5s", "5S", "5min", "1.5s", "5s5s", "٥s", "106752d",
-        "9223372036854775808ms",
-        "99999999999999999999s", "5s\0",
+        "9223372036854775808ms", "99999999999999999999s", "5s\0",
     ])
     func `anything else is none`(text: String) {
         #expect(TimeSpan(argument: text) == nil)

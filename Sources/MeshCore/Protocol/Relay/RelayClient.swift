@@ -50,6 +50,8 @@ package struct RelayClient: Equatable, Sendable {
         case refused(String)
         /// The connection was lost, and not found again within the patience. So many texts were not accepted.
         case lost(String, unaccepted: Int)
+        /// The relay has another key than before. So many texts were not accepted.
+        case distrusted(String, unaccepted: Int)
     }
 
     /// What a client may decide for itself.
@@ -109,7 +111,9 @@ package struct RelayClient: Equatable, Sendable {
     package var unaccepted: Int { outbox.count }
 
     /// Whether more texts may be handed over now.
-    package var takesTexts: Bool { outbox.count < policy.outbox }
+    ///
+    /// Also when it is over, so that nobody waits for a place.
+    package var takesTexts: Bool { state == .finished || outbox.count < policy.outbox }
 
     package mutating func started() -> [Action] {
         state = .askingForCredentials
@@ -150,6 +154,12 @@ package struct RelayClient: Equatable, Sendable {
         if !hasBeenOnline { return finish(.unreachable(reason)) }
         if inputHasEnded, outbox.isEmpty { return finish(.left) }
         return wait(atLeast: .zero, because: reason, at: now, using: &generator)
+    }
+
+    /// Who answers is not the relay that it was: nothing is told it, and it is not tried again.
+    package mutating func distrusted(because reason: String) -> [Action] {
+        guard state == .connecting else { return [] }
+        return finish(.distrusted(reason, unaccepted: outbox.count))
     }
 
     package mutating func received(
