@@ -217,22 +217,22 @@ extension RelayConnection {
 
     /// Writes what all rooms have for the client.
     private func pumpAll() {
-        repeat {
-            isToBePumpedAgain = false
-            for reader in readers { pumpOne(reader) }
-        } while isToBePumpedAgain
-        flush()
-        finishIfWritten()
-    }
-
-    private func pumpOne(_ reader: RoomReader) {
         if isPumping {
             isToBePumpedAgain = true
             return
         }
         guard let context else { return }
         isPumping = true
-        defer { isPumping = false }
+        repeat {
+            isToBePumpedAgain = false
+            for reader in readers { pumpOne(reader, context) }
+        } while isToBePumpedAgain
+        isPumping = false
+        flush()
+        finishIfWritten()
+    }
+
+    private func pumpOne(_ reader: RoomReader, _ context: ChannelHandlerContext) {
         if reader.missedPresence, context.channel.isWritable {
             reader.missedPresence = false
             send(reader.room.presence.people(in: reader.room.name))
