@@ -487,11 +487,12 @@ extension RelayConnection {
             let position = entrance.positions.first { $0.room == room.description }
             _ = enter(room, at: position)
         }
-        logger.info("logged in", metadata: ["user": "\(name)", "dialect": "\(dialect)"])
         let ticket =
             isLines ? nil : surroundings.authenticator.tickets.issue(name, session: session, seal: entrance.seal)
         let heads = readers.map(\.room.head)
         perform(self.session.entered(.admitted(.init(session: session, heads: heads, ticket: ticket))))
+        flush()
+        logger.info("logged in", metadata: ["user": "\(name)", "dialect": "\(dialect)"])
     }
 
     /// Lets the client into a room, where it was before or at its newest messages; nil where there are too many rooms.
