@@ -3,6 +3,7 @@
 import FoundationEssentials
 package import Hummingbird
 package import Logging
+import MeshAdmin
 import MeshCore
 import MeshProgram
 import NIOCore
