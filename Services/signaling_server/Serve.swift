@@ -6,6 +6,7 @@ package import Logging
 import MeshAdmin
 import MeshCore
 import MeshProgram
+import Metrics
 import NIOCore
 
 #if canImport(Glibc)
@@ -18,10 +19,20 @@ import Darwin
 
 /// Serves until the process is told to stop.
 func serve(_ configuration: Configuration, logger: Logger) async throws {
+    let metrics = PrometheusMetrics()
+    MetricsSystem.bootstrap(metrics)
     let registry = try await openRegistry(configuration, logger: logger)
     let application = makeApplication(configuration, registry: registry, logger: logger)
+    let admin = AdminServer(
+        port: configuration.adminPort,
+        keepingAccessIn: accessDirectory(configuration, logger: logger),
+        surface: AdminSurface(metrics: metrics, isReady: { await registry.isReady }),
+        logger: logger
+    )
     do {
-        try await runServices([registry, application], patience: .milliseconds(1_500), logger: logger)
+        try await runServices([registry, admin, application], patience: .milliseconds(1_500), logger: logger)
+    } catch let fault as AdminPortFault {
+        throw ProgramFailure(.unavailable, "\(fault)")
     } catch let error as IOError {
         throw failure(of: error, configuration)
     } catch is SocketAddressError.UnknownHost {
@@ -90,6 +101,16 @@ package func openRegistry(_ configuration: Configuration, logger: Logger) async 
                 "\(fault): restore it from a backup, move it out of the way, or \(advice)"
             )
         }
+    }
+}
+
+/// Where the operator's commands find their access; a server that keeps nothing can do without.
+private func accessDirectory(_ configuration: Configuration, logger: Logger) -> StateDirectory? {
+    do {
+        return try StateDirectory.chosen(configuration.stateDirectory, program: "signaling_server")
+    } catch {
+        logger.warning("The operator's commands can't reach this server", metadata: ["reason": "\(error)"])
+        return nil
     }
 }
 

@@ -2,7 +2,7 @@
 
 import AsyncHTTPClient
 package import MeshCore
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 
 /// Asks a program that runs, as its operator.
@@ -24,13 +24,13 @@ package struct AdminClient: Sendable {
         guard let access = try AdminAccess.kept(in: directory) else { return nil }
         let client = AdminClient(access)
         // The file outlives a program that was killed.
-        let answer = try? await client.ask(AdminRequest("GET", path: ["healthz"]))
+        let answer = try? await client.ask(AdminRequest("GET", path: ["healthz"]), within: .seconds(2))
         return answer?.status == 200 ? client : nil
     }
 
     /// The whole answer.
-    package func ask(_ request: AdminRequest) async throws -> Reply {
-        let answer = try await HTTPClient.shared.execute(call(request), timeout: .seconds(30))
+    package func ask(_ request: AdminRequest, within patience: TimeAmount = .seconds(30)) async throws -> Reply {
+        let answer = try await HTTPClient.shared.execute(call(request), timeout: patience)
         let body = try await answer.body.collect(upTo: 64 * 1_024 * 1_024)
         return Reply(status: Int(answer.status.code), text: String(buffer: body))
     }
