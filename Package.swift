@@ -125,8 +125,9 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, logging, metrics, nioCore, nioPosix,
-                nioSSL, nioTLS, protobuf, serviceLifecycle,
+                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics,
+                nioCore,
+                nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours
