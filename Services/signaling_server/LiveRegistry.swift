@@ -72,6 +72,7 @@ package actor LiveRegistry: Service {
     ) async throws -> (record: DeviceRecord, isNew: Bool) {
         let result = try registry.register(registration, from: sender, at: tick())
         unsaved.changed(registration.id)
+        count()
         try await save()
         return result
     }
@@ -86,6 +87,7 @@ package actor LiveRegistry: Service {
         tick()
         try registry.remove(id, from: sender)
         unsaved.changed(id)
+        count()
         try await save()
     }
 
@@ -133,9 +135,11 @@ package actor LiveRegistry: Service {
     private func tick() -> Moment {
         let now = clock()
         for id in registry.expire(at: now) { unsaved.aged(id) }
-        devices.record(registry.count)
+        count()
         return now
     }
+
+    private func count() { devices.record(registry.count) }
 
     private func saveAll() async {
         tick()

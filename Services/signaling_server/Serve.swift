@@ -58,7 +58,12 @@ package func makeApplication(
         server: .http1(
             configuration: .init(
                 additionalChannelHandlers: [RequestDeadlineHandler(limit: ServerLimits.requestTime)],
-                idleTimeout: ServerLimits.idleTime
+                idleTimeout: ServerLimits.idleTime,
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: ServerLimits.headerField,
+                    maxHeaderListSize: ServerLimits.headers,
+                    maxHeaderFieldCount: ServerLimits.headerCount
+                )
             )
         ),
         configuration: ApplicationConfiguration(
@@ -144,6 +149,11 @@ private func failure(of error: IOError, _ configuration: Configuration) -> Progr
 /// The bounds of what a connection may ask of the server, those of the registry apart.
 private enum ServerLimits {
     static let connections = 10_000
+    /// In bytes, the longest that is signed being well under a thousand.
+    static let headerField = 8 * 1_024
+    /// In bytes, all together.
+    static let headers = 16 * 1_024
+    static let headerCount = 64
     /// From a request's head to its end.
     static let requestTime = TimeAmount.seconds(10)
     /// Silence between two requests, or before the first.
