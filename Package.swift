@@ -95,11 +95,19 @@ let package = Package(
             ],
             swiftSettings: ours
         ),
+        .target(
+            name: "MeshAdmin",
+            dependencies: [
+                "MeshCore", asyncHTTPClient, crypto, httpTypes, hummingbird, logging, metrics, nioCore, nioHTTP1,
+                nioHTTPTypes, serviceLifecycle,
+            ],
+            swiftSettings: ours
+        ),
         .executableTarget(
             name: "signaling_server",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging,
-                metrics, nioCore, nioHTTPTypes, serviceLifecycle,
+                "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird,
+                logging, metrics, nioCore, nioHTTPTypes, serviceLifecycle,
             ],
             path: "Services/signaling_server",
             swiftSettings: ours
@@ -117,8 +125,9 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics, nioCore, nioPosix,
-                nioSSL, nioTLS, protobuf, serviceLifecycle,
+                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics,
+                nioCore,
+                nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours
@@ -147,6 +156,14 @@ let package = Package(
         .testTarget(
             name: "MeshProgramTests",
             dependencies: ["MeshCore", "MeshProgram", "TestSupport", argumentParser, nioCore],
+            swiftSettings: ours
+        ),
+        .testTarget(
+            name: "MeshAdminTests",
+            dependencies: [
+                "MeshAdmin", "MeshCore", "TestSupport", asyncHTTPClient, httpTypes, logging, metrics, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ],
             swiftSettings: ours
         ),
         .testTarget(
