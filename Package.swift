@@ -117,9 +117,9 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, logging, metrics, nioCore, nioPosix, nioSSL,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, grdb, logging, metrics, nioCore, nioPosix, nioSSL,
                 nioTLS,
-                protobuf, serviceLifecycle,
+                protobuf, serviceLifecycle, unixSignals,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours

@@ -40,8 +40,37 @@ struct RelayOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Connections at the same time. (default: 10000)", valueName: "number"))
     var maxConnections: Int?
 
-    @Option(help: ArgumentHelp("How long a client may take to log in. (default: 10s)", valueName: "time"))
+    @Option(help: ArgumentHelp("Connections of one address at the same time. (default: 256)", valueName: "number"))
+    var maxPerAddress: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Connections of one address that have not logged in yet. (default: 10)",
+            discussion: "An IPv6 address counts as its first 64 bits.",
+            valueName: "number"
+        )
+    )
+    var maxPendingPerAddress: Int?
+
+    @Flag(help: "Let the limits of one address, and those of guessing, hold for this machine's own addresses too.")
+    var limitLoopback = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a client may take to log in, from the beginning of its connection. (default: 10s)",
+            valueName: "time"
+        )
+    )
     var loginTimeout: TimeSpan?
+
+    @Option(
+        help: ArgumentHelp(
+            "Messages a second that one account may publish; 0 for any number. (default: 1000)",
+            discussion: "Five times as many may come at once.",
+            valueName: "number"
+        )
+    )
+    var publishRate: Int?
 
     @Option(help: ArgumentHelp("How many messages the room remembers. (default: 1000)", valueName: "number"))
     var history: Int?
@@ -53,9 +82,15 @@ struct RelayOptions: ParsableArguments {
 struct Configuration {
     var place: Relay.Place
     var accountFile: String
-    var tls: TLSConfiguration
-    var fingerprint: KeyFingerprint
+    var certificate: Certificate
+    var guesses: String
     var logLevel: LogLevel
+
+    enum Certificate {
+        case files(ServerCertificate.Files)
+        /// Self-signed, kept in the state directory.
+        case own(StateDirectory)
+    }
 
     static let program = "tcp_server"
 
@@ -65,6 +100,18 @@ struct Configuration {
         let history = settings.value("history", flag: options.history, default: 1_000)
         if maximumConnections < 1 { settings.fault("--max-connections must be at least 1") }
         if !(1...100_000).contains(history) { settings.fault("--history must be from 1 to 100000") }
+        let perAddress = settings.value("max-per-address", flag: options.maxPerAddress, default: 256)
+        let pending = settings.value("max-pending-per-address", flag: options.maxPendingPerAddress, default: 10)
+        let publishRate = settings.value(
+            "publish-rate",
+            flag: options.publishRate,
+            default: PublishRate.standard.perSecond
+        )
+        if perAddress < 1 { settings.fault("--max-per-address must be at least 1") }
+        if pending < 1 { settings.fault("--max-pending-per-address must be at least 1") }
+        if publishRate != 0, !PublishRate.range.contains(publishRate) {
+            settings.fault("--publish-rate must be from 0 to \(PublishRate.range.upperBound)")
+        }
         place = Relay.Place(
             host: settings.value("host", flag: options.host, default: "127.0.0.1"),
             port: settings.value("port", flag: options.port, default: 8_081),
@@ -82,6 +129,15 @@ struct Configuration {
             .amount,
             retention: RoomLog.Retention(messages: history, bytes: 8 * 1_024 * 1_024)
         )
+        place.perAddress = perAddress
+        place.guestsPerAddress = pending
+        let limitsLoopback = settings.value(
+            "limit-loopback",
+            flag: options.limitLoopback ? true : nil,
+            default: false
+        )
+        place.countedAddresses = limitsLoopback ? .all : .allButLoopback
+        place.publishRate = publishRate == 0 ? nil : PublishRate(perSecond: publishRate)
         logLevel = settings.value("log-level", flag: options.common.logLevel, default: LogLevel(.info))
         let certificate = settings.value("tls-certificate", flag: options.tlsCertificate)
         let key = settings.value("tls-key", flag: options.tlsKey)
@@ -91,43 +147,12 @@ struct Configuration {
         try settings.check()
         let state = try StateDirectory.chosen(directory, program: Self.program)
         accountFile = accounts ?? state.file("accounts")
-        (tls, fingerprint) = try Self.tls(certificate: certificate, key: key, state)
-    }
-
-    /// The certificate that was given, or our own.
-    private static func tls(
-        certificate: String?,
-        key: String?,
-        _ state: StateDirectory
-    ) throws -> (TLSConfiguration, KeyFingerprint) {
-        let chain: [NIOSSLCertificate]
-        let privateKey: NIOSSLPrivateKey
+        guesses = state.file("guesses.sqlite")
         if let certificate, let key {
-            do {
-                chain = try NIOSSLCertificate.fromPEMFile(certificate)
-                privateKey = try NIOSSLPrivateKey(file: key, format: .pem)
-            } catch {
-                throw ProgramFailure(
-                    .configuration,
-                    "can't use --tls-certificate \(certificate) and --tls-key \(key): \(error)"
-                )
-            }
+            self.certificate = .files(ServerCertificate.Files(certificate: certificate, key: key))
         } else {
-            do {
-                let identity = try Identity.kept(in: state, commonName: "swift-mesh relay")
-                chain = [try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem)]
-                privateKey = try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem)
-            } catch {
-                throw ProgramFailure(.cannotCreate, "no certificate: \(error)")
-            }
+            self.certificate = .own(state)
         }
-        guard let leaf = chain.first else {
-            throw ProgramFailure(.configuration, "--tls-certificate holds no certificate")
-        }
-        return (
-            .ofRelay(chain: chain, key: privateKey),
-            KeyFingerprint(of: try leaf.extractPublicKey().toSPKIBytes())
-        )
     }
 
     /// The password file alone, for the commands that keep it.
@@ -138,6 +163,32 @@ struct Configuration {
         try settings.check()
         if let accounts { return AccountFile(path: accounts) }
         return AccountFile(path: try StateDirectory.chosen(directory, program: program).file("accounts"))
+    }
+}
+
+extension ServerCertificate {
+    /// The certificate that is configured.
+    static func chosen(
+        _ choice: Configuration.Certificate,
+        report: @escaping @Sendable (Rereading) -> Void
+    ) throws(ProgramFailure) -> ServerCertificate {
+        switch choice {
+        case .files(let files):
+            do {
+                return try ServerCertificate(files, report: report)
+            } catch {
+                throw ProgramFailure(
+                    .configuration,
+                    "can't use --tls-certificate \(files.certificate) and --tls-key \(files.key): \(error)"
+                )
+            }
+        case .own(let directory):
+            do {
+                return try ServerCertificate(Identity.kept(in: directory, commonName: "swift-mesh relay"))
+            } catch {
+                throw ProgramFailure(.cannotCreate, "no certificate: \(error)")
+            }
+        }
     }
 }
 

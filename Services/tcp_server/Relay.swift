@@ -30,6 +30,21 @@ struct Relay: Service {
         /// Silence after which a connection's dialect is taken to be lines.
         var dialectTime: TimeAmount
         var retention: RoomLog.Retention
+        /// Connections of one address, and those of them that have not logged in.
+        var perAddress = 256
+        var guestsPerAddress = 10
+        var countedAddresses = CountedAddresses.allButLoopback
+        /// Nil for none.
+        var publishRate: PublishRate? = .standard
+
+        var door: DoorKeeper.Limits {
+            DoorKeeper.Limits(
+                connections: maximumConnections,
+                perAddress: perAddress,
+                guestsPerAddress: guestsPerAddress,
+                loginTime: loginTime
+            )
+        }
 
         init(
             host: String,
@@ -48,7 +63,7 @@ struct Relay: Service {
 
     private let place: Place
     private let authenticator: Authenticator
-    private let tls: NIOSSLContext
+    private let certificate: ServerCertificate
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
     private let listening: @Sendable (SocketAddress) -> Void
@@ -57,13 +72,13 @@ struct Relay: Service {
     init(
         place: Place,
         authenticator: Authenticator,
-        tls: NIOSSLContext,
+        certificate: ServerCertificate,
         logger: Logger,
         listening: @escaping @Sendable (SocketAddress) -> Void
     ) {
         self.place = place
         self.authenticator = authenticator
-        self.tls = tls
+        self.certificate = certificate
         self.logger = logger
         self.listening = listening
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -91,7 +106,7 @@ struct Relay: Service {
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
         try await ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -118,8 +133,8 @@ struct Relay: Service {
     fileprivate final class Hall {
         private let relay: Relay
         private let room: Room
+        private let door: Door
         private let loop: any EventLoop
-        private var count = 0
         private var last: UInt64 = 0
         private var connections: [ObjectIdentifier: RelayConnection] = [:]
         private var channels: [ObjectIdentifier: any Channel] = [:]
@@ -128,20 +143,15 @@ struct Relay: Service {
             self.relay = relay
             self.loop = loop
             room = Room(loop: loop, retention: relay.place.retention)
+            door = Door(relay.place.door, counting: relay.place.countedAddresses)
         }
 
-        /// Takes a connection, or tells it that there are too many.
+        /// Takes a connection, unless the door is shut.
         func admit(_ channel: any Channel) throws {
             last += 1
             var logger = relay.logger
             logger[metadataKey: "connection"] = "\(last)"
-            guard channels.count < relay.place.maximumConnections else {
-                tcp_server.count(.full)
-                logger.warning("refused: too many connections")
-                let words = channel.allocator.buffer(string: "The server is full. Please try again later.\n")
-                channel.writeAndFlush(words).whenComplete { _ in channel.close(promise: nil) }
-                return
-            }
+            guard door.admit(channel, logger) else { return }
             let key = ObjectIdentifier(channel)
             channels[key] = channel
             channel.closeFuture.assumeIsolated().whenComplete { _ in
@@ -151,12 +161,12 @@ struct Relay: Service {
             logger.debug("accepted", metadata: ["from": "\(channel.remoteAddress?.description ?? "?")"])
             let isPrivate = relay.place.allowsPlaintext || channel.remoteAddress?.isLoopback == true
             let handler = FirstBytesHandler(
-                place: .outside(relay.tls),
+                place: .outside(relay.certificate.context),
                 privacy: isPrivate ? .mayTakePasswords : .needsTLS,
                 surroundings: .init(
                     room: room,
                     authenticator: relay.authenticator,
-                    loginTime: relay.place.loginTime,
+                    door: door,
                     dialectTime: relay.place.dialectTime
                 ),
                 logger: logger

@@ -21,7 +21,7 @@ final class RelayConnection: ChannelDuplexHandler {
     struct Surroundings {
         let room: Room
         let authenticator: Authenticator
-        let loginTime: TimeAmount
+        let door: Door
         let dialectTime: TimeAmount
     }
 
@@ -39,7 +39,7 @@ final class RelayConnection: ChannelDuplexHandler {
     private var session = RelaySession()
     private var context: ChannelHandlerContext?
     private var inbound = ByteBuffer()
-    private var bytesBeforeLogin = 0
+    private var budget = LoginBudget()
     private var isReadHeld = false
     private var isInputClosed = false
     /// The client sends nothing more, and stays until it has been told what there is.
@@ -113,6 +113,10 @@ final class RelayConnection: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .crowdedOut? = event as? DoorEvent {
+            perform(session.crowdedOut())
+            flush()
+        }
         if let event = event as? ChannelEvent, event == .inputClosed {
             isInputClosed = true
             if !session.hasEnded { process() } else if isFarewellWritten { closeNow() }
@@ -209,7 +213,7 @@ extension RelayConnection {
                 try checkBudget(inbound.readableBytes)
                 return false
             }
-            if !session.isOnline { bytesBeforeLogin += before - inbound.readableBytes }
+            if !session.isOnline { budget.took(before - inbound.readableBytes) }
             try checkBudget(0)
             if inbound.readableBytes == 0 { inbound.clear() }
             return true
@@ -242,9 +246,9 @@ extension RelayConnection {
     }
 
     private func checkBudget(_ unused: Int) throws(WireViolation) {
-        let isOver = !session.isOnline && bytesBeforeLogin + unused > RelayLimits.bytesBeforeLogin
         // Bytes behind a login that is being checked are not counted: they are held back, one read of them.
-        if isOver, session.takesRequests { throw .notAllowed("too much before the login") }
+        guard !session.isOnline, session.takesRequests else { return }
+        try budget.check(unused: unused, unwritten: outbound.readableBytes)
     }
 
     /// The client sends nothing more.
@@ -309,8 +313,10 @@ extension RelayConnection {
     private func send(_ event: RelayEvent) {
         // After a good-bye there is nothing, and what this client published is to be acknowledged.
         if case .bye = event { surroundings.room.settle() }
+        if case .welcome = event, let context { surroundings.door.loggedIn(context.channel) }
         if case .refused(let refusal) = event {
             count(.refusedLogin)
+            if let context { surroundings.door.checkFailed(context.channel) }
             logger.info("login refused", metadata: ["reason": "\(refusal.reason)"])
         }
         guard case .lines(var dialogue, let decoder) = understanding else {
@@ -323,7 +329,13 @@ extension RelayConnection {
 
     private func verify(_ user: String, _ password: String) {
         guard let context else { return }
-        let verdict = surroundings.authenticator.verify(user: user, password: password, on: context.eventLoop)
+        surroundings.door.checkStarted(context.channel)
+        let verdict = surroundings.authenticator.verify(
+            user: user,
+            password: password,
+            from: context.remoteAddress,
+            on: context.eventLoop
+        )
         verdict.assumeIsolated().whenSuccess { verdict in
             self.perform(self.session.verified(verdict))
             self.pump()
@@ -347,7 +359,8 @@ extension RelayConnection {
     private func startLoginDeadline() {
         guard let context else { return }
         loginDeadline?.cancel()
-        loginDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: surroundings.loginTime) {
+        let deadline = surroundings.door.deadline(of: context.channel)
+        loginDeadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.perform(self.session.loginDeadlinePassed())
             self.flush()
         }
@@ -391,6 +404,7 @@ extension RelayConnection {
 
     private func writeOutbound(_ context: ChannelHandlerContext) {
         guard outbound.readableBytes > 0 else { return }
+        if !session.isOnline { budget.wrote(outbound.readableBytes) }
         context.write(wrapOutboundOut(outbound), promise: nil)
         outbound = ByteBuffer()
     }

@@ -4,7 +4,6 @@ import ArgumentParser
 import Logging
 import MeshCore
 import MeshProgram
-import NIOSSL
 
 @main
 struct TcpServer: AsyncParsableCommand {
@@ -39,20 +38,43 @@ struct Serve: AsyncParsableCommand {
             let configuration = try await Configuration(options)
             let logger = startLogging(program: Configuration.program, level: configuration.logLevel.level)
             allowManyOpenFiles()
-            warn(about: AccountFile(path: configuration.accountFile), logger)
+            let accounts = AccountFile(path: configuration.accountFile) { $0.log(of: "password file", logger) }
+            let certificate = try ServerCertificate.chosen(configuration.certificate) {
+                $0.log(of: "certificate", logger)
+            }
+            warn(about: accounts, logger)
             let relay = Relay(
                 place: configuration.place,
-                authenticator: Authenticator(file: AccountFile(path: configuration.accountFile)),
-                tls: try NIOSSLContext(configuration: configuration.tls),
+                authenticator: Authenticator(
+                    file: accounts,
+                    guardian: makeGuard(configuration, logger),
+                    logger: logger
+                ),
+                certificate: certificate,
                 logger: logger
             ) { address in
+                let fingerprint = certificate.fingerprint?.description ?? "of no known kind"
                 logger.notice(
                     "listening",
-                    metadata: ["address": "\(address.endpoint)", "certificate": "\(configuration.fingerprint)"]
+                    metadata: ["address": "\(address.endpoint)", "certificate": "\(fingerprint)"]
                 )
             }
-            try await runServices([relay], patience: .seconds(2), logger: logger)
+            let watch = FileWatch(accounts: accounts, certificate: certificate, logger: logger)
+            try await runServices([watch, relay], patience: .seconds(2), logger: logger)
         }
+    }
+
+    private func makeGuard(_ configuration: Configuration, _ logger: Logger) -> LoginGuard {
+        var store: SQLiteGuessStore?
+        do {
+            store = try SQLiteGuessStore(path: configuration.guesses)
+        } catch {
+            logger.warning(
+                "a restart will forget who guessed passwords",
+                metadata: ["file": "\(configuration.guesses)", "error": "\(error)"]
+            )
+        }
+        return LoginGuard(counting: configuration.place.countedAddresses, store: store, logger: logger)
     }
 
     private func warn(about file: AccountFile, _ logger: Logger) {
@@ -60,7 +82,7 @@ struct Serve: AsyncParsableCommand {
             let accounts = try file.load()
             let unreadable = accounts.unreadableLines
             if !unreadable.isEmpty {
-                let lines = unreadable.map { "\($0)" }.joined(separator: ", ")
+                let lines = unreadable.map { "\($0.number)" }.joined(separator: ", ")
                 logger.warning("lines of the password file are no accounts", metadata: ["lines": "\(lines)"])
             }
             if accounts.all.isEmpty {

@@ -42,12 +42,7 @@ final class RelayOnPort {
                 retention: .init(messages: 10_000, bytes: 1 << 26)
             ),
             authenticator: Authenticator(file: AccountFile(path: directory + "/accounts")),
-            tls: try NIOSSLContext(
-                configuration: .ofRelay(
-                    chain: [try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem)],
-                    key: try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem)
-                )
-            ),
+            certificate: try ServerCertificate(identity),
             logger: logger
         ) { address in
             listening.yield(address)

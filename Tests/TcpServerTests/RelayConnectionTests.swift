@@ -107,7 +107,10 @@ private struct Stage: Sendable {
                 surroundings: .init(
                     room: Room(loop: channel.testingEventLoop, retention: retention),
                     authenticator: authenticator,
-                    loginTime: .seconds(10),
+                    door: Door(
+                        .init(connections: 10, perAddress: 10, guestsPerAddress: 10, loginTime: .seconds(10)),
+                        counting: .all
+                    ),
                     dialectTime: .seconds(10)
                 ),
                 logger: logger

@@ -39,7 +39,7 @@ struct RunningRelay: Sendable {
             let relay = Relay(
                 place: place,
                 authenticator: Authenticator(file: try AccountFile.ofTests(in: directory)),
-                tls: try NIOSSLContext(configuration: try .relayOfTests()),
+                certificate: try ServerCertificate(Identity(commonName: "relay of tests", now: .now)),
                 logger: logger
             ) { listening.yield($0) }
             let services = ServiceGroup(services: [relay], logger: logger)
@@ -114,17 +114,6 @@ extension Relay.Place {
             loginTime: loginTime,
             dialectTime: dialectTime,
             retention: .init(messages: history, bytes: 64 * 1_024 * 1_024)
-        )
-    }
-}
-
-extension TLSConfiguration {
-    /// A self-signed certificate, made for this run.
-    fileprivate static func relayOfTests() throws -> TLSConfiguration {
-        let identity = try Identity(commonName: "relay of tests", now: .now)
-        return .ofRelay(
-            chain: [try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem)],
-            key: try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem)
         )
     }
 }

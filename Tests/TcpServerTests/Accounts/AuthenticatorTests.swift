@@ -91,7 +91,7 @@ import Testing
 
 extension Authenticator {
     fileprivate func verify(_ user: String, _ password: String) -> EventLoopFuture<RelaySession.Verdict> {
-        verify(user: user, password: password, on: MultiThreadedEventLoopGroup.singleton.next())
+        verify(user: user, password: password, from: nil, on: MultiThreadedEventLoopGroup.singleton.next())
     }
 
     fileprivate func verdict(_ user: String, _ password: String) async throws -> RelaySession.Verdict {
