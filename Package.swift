@@ -117,9 +117,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, grdb, logging, metrics, nioCore, nioPosix, nioSSL,
-                nioTLS,
-                protobuf, serviceLifecycle, unixSignals,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics, nioCore, nioPosix,
+                nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours

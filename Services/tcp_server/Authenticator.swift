@@ -18,16 +18,18 @@ import Darwin
 ///
 /// So the memory that hashes take is bounded, too: each thread makes one at a time, of 16 MiB by the preferred method.
 final class Authenticator: Sendable {
+    let tickets: Tickets
     private let file: AccountFile
     private let guardian: LoginGuard?
     private let logger: Logger
     private let pool: NIOThreadPool
+    private let ticketPool = NIOThreadPool(numberOfThreads: 1)
     private let waitingLimit: Int
     private let waiting = Mutex(0)
     /// How long checks took lately, in nanoseconds.
     private let usualTime: Atomic<Int64>
-    /// Whose hash is being replaced, or could not be.
-    private let replacing = Mutex<Set<AccountName>>([])
+    /// Whose hash could not be replaced.
+    private let unchangeable = Mutex<Set<AccountName>>([])
     /// What an unknown name costs where there is no account at all.
     private let fallback: String
 
@@ -36,12 +38,14 @@ final class Authenticator: Sendable {
     /// Without `guardian`, guesses are not slowed down.
     init(
         file: AccountFile,
+        tickets: Tickets = Tickets(),
         guardian: LoginGuard? = nil,
         threads: Int = 2,
         waitingLimit: Int = 64,
         logger: Logger = Logger(label: "tcp_server") { _ in SwiftLogNoOpLogHandler() }
     ) {
         self.file = file
+        self.tickets = tickets
         self.guardian = guardian
         self.waitingLimit = waitingLimit
         self.logger = logger
@@ -50,7 +54,43 @@ final class Authenticator: Sendable {
         fallback = PasswordHash.make("nobody's password") ?? "$6$none$"
         usualTime = Atomic((NIODeadline.now() - start).nanoseconds)
         pool.start()
+        ticketPool.start()
     }
+
+    /// Whether someone is who he says.
+    func verify(
+        _ credentials: RelaySession.Credentials,
+        from address: SocketAddress?,
+        on loop: any EventLoop
+    ) -> EventLoopFuture<RelaySession.Verdict> {
+        switch credentials {
+        case .password(let password, let user): verify(user: user, password: password, from: address, on: loop)
+        case .ticket(let text, let user, let session):
+            verify(ticket: text, user: user, session: session, on: loop).always { verdict in
+                // Who has been here with a ticket is not kept out by what others guess there.
+                if case .success(.right(let name, _)) = verdict { self.guardian?.welcomed(name, from: address) }
+            }
+        }
+    }
+
+    /// Whether a ticket holds: a matter of microseconds, for which nobody waits behind those who guess passwords.
+    private func verify(
+        ticket: String,
+        user: String,
+        session: String,
+        on loop: any EventLoop
+    ) -> EventLoopFuture<RelaySession.Verdict> {
+        let verdict = ticketPool.runIfActive(eventLoop: loop) { [self] () -> RelaySession.Verdict in
+            let accounts = file.current()
+            let name = tickets.account(of: ticket, user: user, session: session) { accounts.hash(of: $0) }
+            guard let name, let hash = accounts.hash(of: name) else { return .invalidTicket }
+            return .right(name, seal: tickets.seal(of: hash))
+        }
+        return verdict.flatMapErrorThrowing { _ in .busy(retryAfter: .seconds(2)) }
+    }
+
+    /// Whether there is such an account; blocks on the disk where the file has changed.
+    func knows(_ name: AccountName) -> Bool { file.current().hash(of: name) != nil }
 
     /// Whether `password` is that of the account `user`.
     ///
@@ -83,6 +123,7 @@ final class Authenticator: Sendable {
     /// What waits is answered as busy.
     func shutdown() async {
         try? await pool.shutdownGracefully()
+        try? await ticketPool.shutdownGracefully()
         await guardian?.close()
     }
 
@@ -118,8 +159,8 @@ final class Authenticator: Sendable {
         let comparison = file.current().comparison(for: user)
         let isRight = PasswordHash.matches(password, comparison?.hash ?? fallback)
         guard isRight, let comparison, let name = comparison.name else { return .wrong }
-        if PasswordHash.isOutdated(comparison.hash) { replace(comparison.hash, of: name, password) }
-        return .right(name)
+        // Before the answer: its ticket is to hold with the new hash.
+        return .right(name, seal: tickets.seal(of: strengthened(comparison.hash, of: name, password)))
     }
 
     /// A moving average: one that waited long says little about the next.
@@ -128,24 +169,33 @@ final class Authenticator: Sendable {
         usualTime.store(usual + (time.nanoseconds - usual) / 4, ordering: .relaxed)
     }
 
-    /// Replaces a hash by a weaker method, behind the answer.
-    private func replace(_ hash: String, of name: AccountName, _ password: String) {
+    /// The hash that the account has from now on: one of a weaker method is replaced.
+    private func strengthened(_ hash: String, of name: AccountName, _ password: String) -> String {
         // Tried once: a file that may not be written is left as it is.
-        guard replacing.withLock({ $0.insert(name).inserted }) else { return }
-        pool.submit { [self] state in
-            guard state == .active, let better = PasswordHash.make(password) else { return }
-            do {
-                // Unless it was changed meanwhile.
-                try file.change { if $0[name] == hash { $0[name] = better } }
-                logger.info("replaced a hash of an older method", metadata: ["user": "\(name)"])
-                replacing.withLock { _ = $0.remove(name) }
-            } catch {
-                logger.warning(
-                    "a hash of an older method could not be replaced",
-                    metadata: ["user": "\(name)", "error": "\(error)"]
-                )
+        guard PasswordHash.isOutdated(hash), !unchangeable.withLock({ $0.contains(name) }),
+            let better = PasswordHash.make(password)
+        else { return hash }
+        var kept = hash
+        do {
+            try file.change { accounts in
+                if accounts[name] == hash {
+                    accounts[name] = better
+                    kept = better
+                } else if let other = accounts[name], PasswordHash.matches(password, other) {
+                    // Another login was quicker.
+                    kept = other
+                }
             }
+        } catch {
+            unchangeable.withLock { _ = $0.insert(name) }
+            logger.warning(
+                "a hash of an older method could not be replaced",
+                metadata: ["user": "\(name)", "error": "\(error)"]
+            )
+            return hash
         }
+        if kept == better { logger.info("replaced a hash of an older method", metadata: ["user": "\(name)"]) }
+        return kept
     }
 
     /// Lets the threads that deliver messages go first where the processor is busy.
@@ -160,8 +210,8 @@ final class Authenticator: Sendable {
 extension LoginGuard.Outcome {
     fileprivate init(_ result: Result<RelaySession.Verdict, any Error>) {
         switch result {
-        case .success(.right(let name)): self = .right(name)
-        case .success(.wrong): self = .wrong
+        case .success(.right(let name, _)): self = .right(name)
+        case .success(.wrong), .success(.invalidTicket): self = .wrong
         case .success(.busy), .failure: self = .notChecked
         }
     }

@@ -18,18 +18,20 @@ import Darwin
 
 /// The relay as a service: listens, and at the end tells everyone to come back.
 ///
-/// All connections and the room live on one event loop, so that nothing is shared between threads but the passwords'.
+/// All connections and the rooms live on one event loop; passwords are checked, and messages stored, on other threads.
 struct Relay: Service {
     /// What the relay is told about its place.
     struct Place: Sendable {
         var host: String
         var port: UInt16
-        var allowsPlaintext: Bool
-        var maximumConnections: Int
-        var loginTime: TimeAmount
+        var allowsPlaintext = false
+        var maximumConnections = 10_000
+        var clientsPerAccount = 16
+        var loginTime = RelayLimits.loginTime
         /// Silence after which a connection's dialect is taken to be lines.
-        var dialectTime: TimeAmount
-        var retention: RoomLog.Retention
+        var dialectTime = RelayLimits.dialectTime
+        var tellsLinesPresence = false
+        var rooms = Rooms.Limits()
         /// Connections of one address, and those of them that have not logged in.
         var perAddress = 256
         var guestsPerAddress = 10
@@ -46,23 +48,14 @@ struct Relay: Service {
             )
         }
 
-        init(
-            host: String,
-            port: UInt16,
-            allowsPlaintext: Bool,
-            maximumConnections: Int,
-            loginTime: TimeAmount,
-            dialectTime: TimeAmount = RelayLimits.dialectTime,
-            retention: RoomLog.Retention
-        ) {
-            (self.host, self.port, self.allowsPlaintext) = (host, port, allowsPlaintext)
-            (self.maximumConnections, self.retention) = (maximumConnections, retention)
-            (self.loginTime, self.dialectTime) = (loginTime, dialectTime)
+        init(host: String, port: UInt16) {
+            (self.host, self.port) = (host, port)
         }
     }
 
     private let place: Place
     private let authenticator: Authenticator
+    private let store: any MessageStore
     private let certificate: ServerCertificate
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
@@ -72,12 +65,14 @@ struct Relay: Service {
     init(
         place: Place,
         authenticator: Authenticator,
+        store: any MessageStore,
         certificate: ServerCertificate,
         logger: Logger,
         listening: @escaping @Sendable (SocketAddress) -> Void
     ) {
         self.place = place
         self.authenticator = authenticator
+        self.store = store
         self.certificate = certificate
         self.logger = logger
         self.listening = listening
@@ -86,13 +81,17 @@ struct Relay: Service {
 
     func run() async throws {
         let loop = group.next()
-        let hall = try await loop.submit { NIOLoopBound(Hall(relay: self, loop: loop), eventLoop: loop) }.get()
+        let stored = try load()
+        let hall = try await loop.submit {
+            NIOLoopBound(Hall(relay: self, stored: stored, loop: loop), eventLoop: loop)
+        }.get()
         let channel: any Channel
         do {
             channel = try await bind(hall)
         } catch {
             try? await group.shutdownGracefully()
             await authenticator.shutdown()
+            store.close()
             throw ProgramFailure(.unavailable, Self.explanation(of: error, place))
         }
         if let address = channel.localAddress { listening(address) }
@@ -102,6 +101,20 @@ struct Relay: Service {
         logger.notice("stopped", metadata: ["connections_told": "\(emptied)"])
         await authenticator.shutdown()
         try await group.shutdownGracefully()
+        store.close()
+    }
+
+    /// What the store holds; with what is wrong with it, said.
+    private func load() throws -> StoredState {
+        do {
+            let stored = try store.load(publishedWithin: PublishedMessages.Window())
+            if let fault = stored.fault {
+                logger.error("messages can't be stored, and are refused", metadata: ["fault": "\(fault)"])
+            }
+            return stored
+        } catch {
+            throw ProgramFailure(.cannotCreate, "\(error)")
+        }
     }
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
@@ -129,21 +142,35 @@ struct Relay: Service {
         }
     }
 
-    /// The connections and the room, on their event loop.
+    /// The connections and the rooms, on their event loop.
     fileprivate final class Hall {
         private let relay: Relay
-        private let room: Room
-        private let door: Door
+        private let surroundings: Surroundings
         private let loop: any EventLoop
         private var last: UInt64 = 0
         private var connections: [ObjectIdentifier: RelayConnection] = [:]
         private var channels: [ObjectIdentifier: any Channel] = [:]
 
-        init(relay: Relay, loop: any EventLoop) {
+        init(relay: Relay, stored: StoredState, loop: any EventLoop) {
             self.relay = relay
             self.loop = loop
-            room = Room(loop: loop, retention: relay.place.retention)
-            door = Door(relay.place.door, counting: relay.place.countedAddresses)
+            let rooms = Rooms(
+                loop: loop,
+                store: relay.store,
+                stored: stored,
+                limits: relay.place.rooms,
+                logger: relay.logger,
+                accountExists: relay.authenticator.knows
+            )
+            rooms.startRetention()
+            surroundings = Surroundings(
+                rooms: rooms,
+                sessions: Sessions(clientsPerAccount: relay.place.clientsPerAccount),
+                authenticator: relay.authenticator,
+                door: Door(relay.place.door, counting: relay.place.countedAddresses),
+                dialectTime: relay.place.dialectTime,
+                tellsLinesPresence: relay.place.tellsLinesPresence
+            )
         }
 
         /// Takes a connection, unless the door is shut.
@@ -151,7 +178,7 @@ struct Relay: Service {
             last += 1
             var logger = relay.logger
             logger[metadataKey: "connection"] = "\(last)"
-            guard door.admit(channel, logger) else { return }
+            guard surroundings.door.admit(channel, logger) else { return }
             let key = ObjectIdentifier(channel)
             channels[key] = channel
             channel.closeFuture.assumeIsolated().whenComplete { _ in
@@ -163,12 +190,7 @@ struct Relay: Service {
             let handler = FirstBytesHandler(
                 place: .outside(relay.certificate.context),
                 privacy: isPrivate ? .mayTakePasswords : .needsTLS,
-                surroundings: .init(
-                    room: room,
-                    authenticator: relay.authenticator,
-                    door: door,
-                    dialectTime: relay.place.dialectTime
-                ),
+                surroundings: surroundings,
                 logger: logger
             ) { self.connections[key] = $0 }
             try channel.pipeline.syncOperations.addHandler(handler)

@@ -47,9 +47,11 @@ struct Serve: AsyncParsableCommand {
                 place: configuration.place,
                 authenticator: Authenticator(
                     file: accounts,
+                    tickets: try configuration.tickets(),
                     guardian: makeGuard(configuration, logger),
                     logger: logger
                 ),
+                store: try configuration.store(),
                 certificate: certificate,
                 logger: logger
             ) { address in

@@ -100,12 +100,20 @@ private struct Stage: Sendable {
         try await channel.testingEventLoop.executeInContext {
             var logger = Logger(label: "test")
             logger.logLevel = .critical
-            let retention = RoomLog.Retention(messages: 10, bytes: 1_000_000)
+            let rooms = Rooms(
+                loop: channel.testingEventLoop,
+                store: MemoryStore(),
+                stored: StoredState(),
+                limits: .init(),
+                logger: logger,
+                accountExists: authenticator.knows
+            )
             let connection = RelayConnection(
                 dialect: dialect,
                 privacy: privacy,
-                surroundings: .init(
-                    room: Room(loop: channel.testingEventLoop, retention: retention),
+                surroundings: Surroundings(
+                    rooms: rooms,
+                    sessions: Sessions(clientsPerAccount: 1),
                     authenticator: authenticator,
                     door: Door(
                         .init(connections: 10, perAddress: 10, guestsPerAddress: 10, loginTime: .seconds(10)),
