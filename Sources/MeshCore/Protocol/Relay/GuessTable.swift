@@ -111,9 +111,10 @@ struct GuessTable: Sendable {
 
     private mutating func keep(_ key: GuessKey, _ entry: Entry) {
         entries[key] = entry
+        // The store has it still: it must be told when it is gone again.
+        if dropped.remove(key) != nil { entries[key]?.isStored = true }
         ends.set(key, to: entry.end)
         changed.insert(key)
-        dropped.remove(key)
     }
 
     private mutating func drop(_ key: GuessKey) {
