@@ -21,6 +21,8 @@ enum Refusal: String, CaseIterable {
     case busy
     case plaintextHTTP = "http"
     case brokenTLS = "broken_tls"
+    /// A message beyond what its account may publish.
+    case rateLimited = "rate_limited"
     case notStored = "not_stored"
 }
 

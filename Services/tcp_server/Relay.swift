@@ -167,6 +167,7 @@ struct Relay: Service {
                 rooms: rooms,
                 sessions: Sessions(clientsPerAccount: relay.place.clientsPerAccount),
                 authenticator: relay.authenticator,
+                meters: PublishMeters(relay.place.publishRate),
                 door: Door(relay.place.door, counting: relay.place.countedAddresses),
                 dialectTime: relay.place.dialectTime,
                 tellsLinesPresence: relay.place.tellsLinesPresence

@@ -115,6 +115,7 @@ private struct Stage: Sendable {
                     rooms: rooms,
                     sessions: Sessions(clientsPerAccount: 1),
                     authenticator: authenticator,
+                    meters: PublishMeters(nil),
                     door: Door(
                         .init(connections: 10, perAddress: 10, guestsPerAddress: 10, loginTime: .seconds(10)),
                         counting: .all

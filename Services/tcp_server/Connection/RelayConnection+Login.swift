@@ -30,7 +30,8 @@ extension RelayConnection {
         occupant = Occupant(
             author: Author(account: name, sessionNamed: session),
             session: session,
-            wantsPresence: isLines ? surroundings.tellsLinesPresence : entrance.wantsPresence
+            wantsPresence: isLines ? surroundings.tellsLinesPresence : entrance.wantsPresence,
+            meter: surroundings.meters.meter(of: name)
         )
         let others = entrance.positions.compactMap { RoomName($0.room) }.filter { $0 != .lobby && $0.owner == nil }
         for room in [.lobby, .inbox(of: name)] + others.prefix(surroundings.rooms.limits.roomsPerClient) {
@@ -72,4 +73,6 @@ struct Occupant {
     let author: Author
     let session: String
     let wantsPresence: Bool
+    /// Nil where nobody is held to a rate.
+    let meter: PublishMeter?
 }

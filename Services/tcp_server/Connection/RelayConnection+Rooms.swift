@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshCore
+import NIOCore
 import SwiftProtobuf
 
 // What the client asks of the rooms.
@@ -10,6 +11,9 @@ extension RelayConnection {
         guard let occupant else { return }
         guard publication.room.owner != nil || reader(of: publication.room) != nil else {
             return refuse(.notInRoom, "join \(publication.room) first", publication.room, publication.clientMessageID)
+        }
+        if let meter = occupant.meter, let wait = meter.take() {
+            return refuse(publication, until: wait, meter.rate)
         }
         surroundings.rooms.publish(publication, by: occupant.author, from: self)
     }
@@ -70,6 +74,19 @@ extension RelayConnection {
 
     func reader(of name: RoomName) -> RoomReader? {
         readers.first { $0.room.name == name }
+    }
+
+    private func refuse(_ publication: RelaySession.Publication, until wait: TimeAmount, _ rate: PublishRate) {
+        count(.rateLimited)
+        // Never too early, or who does as told would be refused again.
+        let milliseconds = UInt32(clamping: (wait.nanoseconds + 999_999) / 1_000_000)
+        let error = WireError.with {
+            $0.reason = .rateLimited
+            $0.explanation = "more than \(rate.perSecond) messages a second; send it again in \(milliseconds) ms"
+            ($0.room, $0.clientMessageID) = (publication.room.description, publication.clientMessageID)
+            $0.retryAfterMilliseconds = milliseconds
+        }
+        send(.error(error))
     }
 
     func refuse(_ reason: WireError.Reason, _ explanation: String, _ room: RoomName, _ id: String = "") {

@@ -8,6 +8,7 @@ final class Surroundings {
     let rooms: Rooms
     let sessions: Sessions
     let authenticator: Authenticator
+    let meters: PublishMeters
     let door: Door
     let dialectTime: TimeAmount
     /// Whether clients of the lines dialect are told who comes and goes.
@@ -17,6 +18,7 @@ final class Surroundings {
         rooms: Rooms,
         sessions: Sessions,
         authenticator: Authenticator,
+        meters: PublishMeters,
         door: Door,
         dialectTime: TimeAmount,
         tellsLinesPresence: Bool = false
@@ -24,6 +26,7 @@ final class Surroundings {
         self.rooms = rooms
         self.sessions = sessions
         self.authenticator = authenticator
+        self.meters = meters
         self.door = door
         self.dialectTime = dialectTime
         self.tellsLinesPresence = tellsLinesPresence
