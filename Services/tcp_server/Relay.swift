@@ -51,6 +51,14 @@ struct Relay: Service {
         init(host: String, port: UInt16) {
             (self.host, self.port) = (host, port)
         }
+
+        /// Takes no more connections than there can be files.
+        mutating func fit(openFiles: Int) {
+            maximumConnections = min(maximumConnections, max(1, openFiles - Self.otherFiles))
+        }
+
+        /// The databases, the files that are read again, and some to spare.
+        private static let otherFiles = 64
     }
 
     private let place: Place

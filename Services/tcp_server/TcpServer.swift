@@ -35,9 +35,9 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures(of: Configuration.program) {
-            let configuration = try await Configuration(options)
+            var configuration = try await Configuration(options)
             let logger = startLogging(program: Configuration.program, level: configuration.logLevel.level)
-            allowManyOpenFiles()
+            fit(&configuration.place, allowManyOpenFiles(), logger)
             let accounts = AccountFile(path: configuration.accountFile) { $0.log(of: "password file", logger) }
             let certificate = try ServerCertificate.chosen(configuration.certificate) {
                 $0.log(of: "certificate", logger)
@@ -64,6 +64,17 @@ struct Serve: AsyncParsableCommand {
             let watch = FileWatch(accounts: accounts, certificate: certificate, logger: logger)
             try await runServices([watch, relay], patience: .seconds(2), logger: logger)
         }
+    }
+
+    /// Who comes last must not find that the relay can't take anybody: it has to be able to say that it is full.
+    private func fit(_ place: inout Relay.Place, _ openFiles: Int, _ logger: Logger) {
+        let wanted = place.maximumConnections
+        place.fit(openFiles: openFiles)
+        if place.maximumConnections == wanted { return }
+        logger.warning(
+            "fewer connections than wanted: the system allows too few open files (see ulimit -n)",
+            metadata: ["connections": "\(place.maximumConnections)", "open_files": "\(openFiles)"]
+        )
     }
 
     private func makeGuard(_ configuration: Configuration, _ logger: Logger) -> LoginGuard {
