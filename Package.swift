@@ -117,8 +117,9 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics, nioCore, nioPosix,
-                nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, collections, crypto, grdb, logging, metrics,
+                nioCore,
+                nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours
@@ -183,7 +184,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: ours),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["MeshCore", "TestSupport", nioCore, nioPosix, nioSSL, protobuf],
+            dependencies: ["MeshCore", "TestSupport", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf],
             swiftSettings: ours
         ),
     ]

@@ -22,10 +22,8 @@ final class Authenticator: Sendable {
     private let file: AccountFile
     private let guardian: LoginGuard?
     private let logger: Logger
-    private let pool: NIOThreadPool
+    private let queue: PasswordQueue
     private let ticketPool = NIOThreadPool(numberOfThreads: 1)
-    private let waitingLimit: Int
-    private let waiting = Mutex(0)
     /// How long checks took lately, in nanoseconds.
     private let usualTime: Atomic<Int64>
     /// Whose hash could not be replaced.
@@ -33,7 +31,8 @@ final class Authenticator: Sendable {
     /// What an unknown name costs where there is no account at all.
     private let fallback: String
 
-    /// Reads accounts from `file`; `threads` passwords are checked at a time, and `waitingLimit` wait at the most.
+    /// Reads accounts from `file`; `threads` passwords are checked at a time, and `waitingLimit` wait at the most,
+    /// and as many of those who have been here before.
     ///
     /// Without `guardian`, guesses are not slowed down.
     init(
@@ -47,13 +46,11 @@ final class Authenticator: Sendable {
         self.file = file
         self.tickets = tickets
         self.guardian = guardian
-        self.waitingLimit = waitingLimit
         self.logger = logger
-        pool = NIOThreadPool(numberOfThreads: threads)
+        queue = PasswordQueue(threads: threads, limit: waitingLimit)
         let start = NIODeadline.now()
         fallback = PasswordHash.make("nobody's password") ?? "$6$none$"
         usualTime = Atomic((NIODeadline.now() - start).nanoseconds)
-        pool.start()
         ticketPool.start()
     }
 
@@ -102,27 +99,34 @@ final class Authenticator: Sendable {
         from address: SocketAddress?,
         on loop: any EventLoop
     ) -> EventLoopFuture<RelaySession.Verdict> {
+        // What nobody can be called, and what can be no password, is no secret: noise is not worth a hash.
+        guard AccountName(user) != nil, PasswordHash.isUsable(password) else { return wrong(on: loop) }
         switch guardian?.attempted(user, from: address) {
         case nil:
-            return check(user, password, on: loop)
+            return check(user, password, .strangers, on: loop)
         case .refuse:
             count(.throttled)
-            let pause = TimeAmount.nanoseconds(usualTime.load(ordering: .relaxed))
-            return loop.scheduleTask(in: pause) { .wrong }.futureResult
+            return wrong(on: loop)
         case .check(let attempt, let pause):
+            let lane: PasswordQueue.Lane = attempt.isFamiliar ? .familiar : .strangers
             let verdict =
                 pause > .zero
-                ? loop.flatScheduleTask(in: pause) { self.check(user, password, on: loop) }.futureResult
-                : check(user, password, on: loop)
+                ? loop.flatScheduleTask(in: pause) { self.check(user, password, lane, on: loop) }.futureResult
+                : check(user, password, lane, on: loop)
             return verdict.always { self.guardian?.ended(attempt, .init($0), from: address) }
         }
+    }
+
+    /// Not looked at, which takes as long as if it had been.
+    private func wrong(on loop: any EventLoop) -> EventLoopFuture<RelaySession.Verdict> {
+        loop.scheduleTask(in: .nanoseconds(usualTime.load(ordering: .relaxed))) { .wrong }.futureResult
     }
 
     /// Ends the threads.
     ///
     /// What waits is answered as busy.
     func shutdown() async {
-        try? await pool.shutdownGracefully()
+        await queue.shutdown()
         try? await ticketPool.shutdownGracefully()
         await guardian?.close()
     }
@@ -130,25 +134,17 @@ final class Authenticator: Sendable {
     private func check(
         _ user: String,
         _ password: String,
+        _ lane: PasswordQueue.Lane,
         on loop: any EventLoop
     ) -> EventLoopFuture<RelaySession.Verdict> {
-        let isAdmitted = waiting.withLock { waiting in
-            guard waiting < waitingLimit else { return false }
-            waiting += 1
-            return true
+        let start = NIODeadline.now()
+        let verdict = queue.run(in: lane, on: loop) { [self] in
+            defer { note(NIODeadline.now() - start) }
+            return check(user, password)
         }
-        // A hash takes some tenths of a second: by then a place is free again.
-        guard isAdmitted else {
+        guard let verdict else {
             count(.busy)
             return loop.makeSucceededFuture(.busy(retryAfter: .seconds(2)))
-        }
-        let start = NIODeadline.now()
-        let verdict = pool.runIfActive(eventLoop: loop) { [self] in
-            defer {
-                waiting.withLock { $0 -= 1 }
-                note(NIODeadline.now() - start)
-            }
-            return check(user, password)
         }
         return verdict.flatMapErrorThrowing { _ in .busy(retryAfter: .seconds(2)) }
     }

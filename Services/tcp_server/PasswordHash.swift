@@ -58,7 +58,7 @@ enum PasswordHash {
         return crypt(password, setting: String(nullTerminated: setting))
     }
 
-    private static func isUsable(_ password: String) -> Bool {
+    static func isUsable(_ password: String) -> Bool {
         !password.isEmpty && password.utf8.count <= longestPassword && !password.utf8.contains(0)
     }
 

@@ -29,6 +29,19 @@ import Testing
         }
     }
 
+    @Test func `an attempt from where the account has logged in before is told apart`() {
+        var throttle = LoginThrottle()
+        throttle.welcomed(alice, from: here)
+        let cases = [("alice", here, true), ("alice", there, false), ("bob", here, false)]
+        for (user, source, isFamiliar) in cases {
+            guard case .check(let attempt, _) = throttle.attempted(user, from: source, at: start) else {
+                Issue.record("\(user) is refused")
+                continue
+            }
+            #expect(attempt.isFamiliar == isFamiliar)
+        }
+    }
+
     @Test func `the first guesses are free, then each doubles the pause before the next`() {
         var throttle = LoginThrottle()
         #expect(waits(6, from: here, at: start, &throttle) == Array(repeating: .zero, count: 6))

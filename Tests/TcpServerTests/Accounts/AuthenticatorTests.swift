@@ -37,6 +37,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("no name", "secret"), ("", "secret"), ("alice", ""), ("alice", "nul\0"), ("al\u{FFFD}ce", "secret"),
+    ])
+    func `what can be no name or no password is wrong, and costs no hash`(user: String, password: String) async throws {
+        try await withBlockedAuthenticator(waitingLimit: 1) { authenticator, release in
+            let blocked = authenticator.verify("alice", "secret")
+            #expect(try await authenticator.verdict(user, password) == .wrong)
+            try release()
+            #expect(try await blocked.get().account == .named("alice"))
+        }
+    }
+
     @Test func `who waits when the threads end is answered`() async throws {
         try await withBlockedAuthenticator(waitingLimit: 3) { authenticator, release in
             let answers = (0..<3).map { _ in authenticator.verify("alice", "secret") }

@@ -142,6 +142,9 @@ package struct LoginAttempt: Sendable {
     fileprivate let pause: TimeAmount
     /// Nil where the source's other guesses don't count.
     fileprivate let source: (key: GuessKey, pause: TimeAmount)?
+
+    /// Whether the account has logged in from there before.
+    package var isFamiliar: Bool { source == nil }
 }
 
 extension LoginAttempt: Equatable {
