@@ -95,11 +95,19 @@ let package = Package(
             ],
             swiftSettings: ours
         ),
+        .target(
+            name: "MeshAdmin",
+            dependencies: [
+                "MeshCore", asyncHTTPClient, crypto, httpTypes, hummingbird, logging, metrics, nioCore, nioHTTP1,
+                nioHTTPTypes, serviceLifecycle,
+            ],
+            swiftSettings: ours
+        ),
         .executableTarget(
             name: "signaling_server",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging,
-                metrics, nioCore, nioHTTPTypes, serviceLifecycle,
+                "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird,
+                logging, metrics, nioCore, nioHTTPTypes, serviceLifecycle,
             ],
             path: "Services/signaling_server",
             swiftSettings: ours
@@ -117,9 +125,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, collections, crypto, grdb, logging, metrics,
-                nioCore,
-                nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals,
+                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, collections, crypto, grdb, logging,
+                metrics, nioCore, nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours
@@ -148,6 +155,14 @@ let package = Package(
         .testTarget(
             name: "MeshProgramTests",
             dependencies: ["MeshCore", "MeshProgram", "TestSupport", argumentParser, nioCore],
+            swiftSettings: ours
+        ),
+        .testTarget(
+            name: "MeshAdminTests",
+            dependencies: [
+                "MeshAdmin", "MeshCore", "TestSupport", asyncHTTPClient, httpTypes, logging, metrics, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ],
             swiftSettings: ours
         ),
         .testTarget(

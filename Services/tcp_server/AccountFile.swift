@@ -2,6 +2,7 @@
 
 import Foundation
 import MeshCore
+import MeshProgram
 import Synchronization
 
 /// The password file, read again when it has changed.

@@ -81,7 +81,7 @@ final class Authenticator: Sendable {
             let accounts = file.current()
             let name = tickets.account(of: ticket, user: user, session: session) { accounts.hash(of: $0) }
             guard let name, let hash = accounts.hash(of: name) else { return .invalidTicket }
-            return .right(name, seal: tickets.seal(of: hash))
+            return .right(name, seal: tickets.seal(of: name, hash: hash))
         }
         return verdict.flatMapErrorThrowing { _ in .busy(retryAfter: .seconds(2)) }
     }
@@ -156,7 +156,8 @@ final class Authenticator: Sendable {
         let isRight = PasswordHash.matches(password, comparison?.hash ?? fallback)
         guard isRight, let comparison, let name = comparison.name else { return .wrong }
         // Before the answer: its ticket is to hold with the new hash.
-        return .right(name, seal: tickets.seal(of: strengthened(comparison.hash, of: name, password)))
+        let hash = strengthened(comparison.hash, of: name, password)
+        return .right(name, seal: tickets.seal(of: name, hash: hash))
     }
 
     /// A moving average: one that waited long says little about the next.

@@ -2,8 +2,10 @@
 
 import ArgumentParser
 import Logging
+import MeshAdmin
 import MeshCore
 import MeshProgram
+import Metrics
 
 @main
 struct TcpServer: AsyncParsableCommand {
@@ -23,7 +25,9 @@ struct TcpServer: AsyncParsableCommand {
             Each option can also be set in the environment (TCP_SERVER_PORT=9000) and in the file given with --config.
             """,
         version: meshVersion,
-        subcommands: [Serve.self, User.self],
+        subcommands: [
+            Serve.self, User.self, RoomsCommand.self, WhoCommand.self, HistoryCommand.self, KickCommand.self,
+        ],
         defaultSubcommand: Serve.self
     )
 }
@@ -43,6 +47,8 @@ struct Serve: AsyncParsableCommand {
                 $0.log(of: "certificate", logger)
             }
             warn(about: accounts, logger)
+            let metrics = PrometheusMetrics()
+            MetricsSystem.bootstrap(metrics)
             let relay = Relay(
                 place: configuration.place,
                 authenticator: Authenticator(
@@ -61,8 +67,18 @@ struct Serve: AsyncParsableCommand {
                     metadata: ["address": "\(address.endpoint)", "certificate": "\(fingerprint)"]
                 )
             }
+            let admin = AdminServer(
+                port: configuration.adminPort,
+                keepingAccessIn: configuration.state,
+                surface: AdminSurface(metrics: metrics, isReady: relay.isReady, routes: relay.operatorRoutes),
+                logger: logger
+            )
             let watch = FileWatch(accounts: accounts, certificate: certificate, logger: logger)
-            try await runServices([watch, relay], patience: .seconds(2), logger: logger)
+            do {
+                try await runServices([watch, relay, admin], patience: .seconds(2), logger: logger)
+            } catch let fault as AdminPortFault {
+                throw ProgramFailure(.unavailable, "\(fault)")
+            }
         }
     }
 

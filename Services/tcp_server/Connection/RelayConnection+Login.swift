@@ -28,6 +28,7 @@ extension RelayConnection {
         }
         let isLines = dialect == .lines
         occupant = Occupant(
+            since: .now,
             author: Author(account: name, sessionNamed: session),
             session: session,
             wantsPresence: isLines ? surroundings.tellsLinesPresence : entrance.wantsPresence,
@@ -70,6 +71,7 @@ extension RelayConnection {
 
 /// Who a connection is of, once it has logged in.
 struct Occupant {
+    let since: Date
     let author: Author
     let session: String
     let wantsPresence: Bool

@@ -188,6 +188,19 @@ extension RelayConnection {
         flush()
     }
 
+    /// What an operator is told of it; nil before the login.
+    var figures: ClientFigures? {
+        guard let occupant else { return nil }
+        return ClientFigures(
+            user: occupant.author.account.description,
+            session: occupant.session,
+            dialect: "\(dialect)",
+            address: context?.remoteAddress?.endpoint ?? "?",
+            since: occupant.since,
+            rooms: readers.map { $0.room.name.description }
+        )
+    }
+
     /// An operator wants it gone.
     func kick() {
         perform(session.kicked())

@@ -75,7 +75,7 @@ import Testing
             let hash = try #require(try file.load()[.named("alice")])
             #expect(hash.hasPrefix("$y$"))
             // The tickets of these logins hold.
-            let seal = authenticator.tickets.seal(of: hash)
+            let seal = authenticator.tickets.seal(of: .named("alice"), hash: hash)
             #expect(answers.allSatisfy { $0 == .right(.named("alice"), seal: seal) })
             var expected = before
             expected[.named("alice")] = hash

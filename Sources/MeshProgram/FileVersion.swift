@@ -9,7 +9,7 @@ import Darwin
 #endif
 
 /// Changes whenever a file is written or replaced, once it is settled.
-struct FileVersion: Equatable, Sendable {
+package struct FileVersion: Equatable, Sendable {
     let device: UInt64
     let inode: UInt64
     let size: Int64
@@ -18,7 +18,7 @@ struct FileVersion: Equatable, Sendable {
     let changed: FileTime
     /// Whether any later change would give another version: two changes in one tick of the file system's clock, some
     /// milliseconds, bear the same time.
-    let isSettled: Bool
+    package let isSettled: Bool
 
     struct FileTime: Equatable, Sendable {
         let seconds: Int
@@ -26,7 +26,7 @@ struct FileVersion: Equatable, Sendable {
     }
 
     /// Nil where the file can't be looked at.
-    init?(path: String) {
+    package init?(path: String) {
         var status = stat()
         var now = timespec()
         guard stat(path, &status) == 0, clock_gettime(CLOCK_REALTIME, &now) == 0 else { return nil }
@@ -36,7 +36,7 @@ struct FileVersion: Equatable, Sendable {
         isSettled = now.tv_sec - changed.seconds > 1
     }
 
-    static func == (left: FileVersion, right: FileVersion) -> Bool {
+    package static func == (left: FileVersion, right: FileVersion) -> Bool {
         left.device == right.device && left.inode == right.inode && left.size == right.size
             && left.written == right.written && left.changed == right.changed
     }
