@@ -72,7 +72,7 @@ final class StormClient: ChannelInboundHandler {
         channel = context.channel
         inbound.clear()
         decoder = RelayEventDecoder()
-        context.channel.write(ByteBuffer(bytes: Dialect.binaryPreamble), promise: nil)
+        context.channel.write(ByteBuffer(string: Dialect.binaryPreamble), promise: nil)
         send(
             .login(
                 .with {

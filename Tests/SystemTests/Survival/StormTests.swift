@@ -12,11 +12,12 @@ import Testing
         async throws
     {
         let storm = Storm.fromEnvironment()
+        let options = ["--clients-per-account", "\(storm.clients)", "--publish-rate", "0"]
         try await withTemporaryDirectory { directory in
             var relay = try await RunningRelay.start(
                 in: directory,
                 accounts: storm.accounts,
-                ["--clients-per-account", "\(storm.clients)"]
+                options
             )
             defer { relay.process.kill() }
             let crowd = try await Crowd(storm, port: relay.port)
@@ -34,7 +35,7 @@ import Testing
                     in: directory,
                     port: relay.port,
                     accounts: [],
-                    ["--clients-per-account", "\(storm.clients)"]
+                    options
                 )
             }
             let isDone = await eventually(within: .seconds(120)) {
