@@ -37,6 +37,14 @@ struct RelayOptions: ParsableArguments {
     @Flag(help: "Take passwords without TLS from other machines too. Anybody on the way can read them.")
     var allowPlaintext = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Web pages of other origins that may talk to the relay, with commas between them: https://chat.example.org.",
+            valueName: "origins"
+        )
+    )
+    var allowOrigin: String?
+
     @Option(help: ArgumentHelp("Connections at the same time. (default: 10000)", valueName: "number"))
     var maxConnections: Int?
 
@@ -65,13 +73,20 @@ struct Configuration {
         let history = settings.value("history", flag: options.history, default: 1_000)
         if maximumConnections < 1 { settings.fault("--max-connections must be at least 1") }
         if !(1...100_000).contains(history) { settings.fault("--history must be from 1 to 100000") }
+        let host = settings.value("host", flag: options.host, default: "127.0.0.1")
+        let origins = OriginRule.origins(in: settings.value("allow-origin", flag: options.allowOrigin, default: ""))
+        if origins == nil { settings.fault("--allow-origin takes origins such as https://chat.example.org") }
         place = Relay.Place(
-            host: settings.value("host", flag: options.host, default: "127.0.0.1"),
+            host: host,
             port: settings.value("port", flag: options.port, default: 8_081),
             allowsPlaintext: settings.value(
                 "allow-plaintext",
                 flag: options.allowPlaintext ? true : nil,
                 default: false
+            ),
+            origins: OriginRule(
+                allowed: origins ?? [],
+                isLoopback: Endpoint(host: host, port: 0)?.isLoopback ?? false
             ),
             maximumConnections: maximumConnections,
             loginTime: settings.value(

@@ -10,7 +10,8 @@ enum Refusal: String, CaseIterable {
     case violation
     case gap
     case full
-    case plaintextHTTP = "http"
+    case webRequest = "web_request"
+    case origin
     case brokenTLS = "broken_tls"
 }
 

@@ -25,6 +25,7 @@ struct Relay: Service {
         var host: String
         var port: UInt16
         var allowsPlaintext: Bool
+        var origins: OriginRule
         var maximumConnections: Int
         var loginTime: TimeAmount
         /// Silence after which a connection's dialect is taken to be lines.
@@ -35,12 +36,14 @@ struct Relay: Service {
             host: String,
             port: UInt16,
             allowsPlaintext: Bool,
+            origins: OriginRule = OriginRule(isLoopback: true),
             maximumConnections: Int,
             loginTime: TimeAmount,
             dialectTime: TimeAmount = RelayLimits.dialectTime,
             retention: RoomLog.Retention
         ) {
             (self.host, self.port, self.allowsPlaintext) = (host, port, allowsPlaintext)
+            self.origins = origins
             (self.maximumConnections, self.retention) = (maximumConnections, retention)
             (self.loginTime, self.dialectTime) = (loginTime, dialectTime)
         }
@@ -152,15 +155,18 @@ struct Relay: Service {
             let isPrivate = relay.place.allowsPlaintext || channel.remoteAddress?.isLoopback == true
             let handler = FirstBytesHandler(
                 place: .outside(relay.tls),
-                privacy: isPrivate ? .mayTakePasswords : .needsTLS,
-                surroundings: .init(
-                    room: room,
-                    authenticator: relay.authenticator,
-                    loginTime: relay.place.loginTime,
-                    dialectTime: relay.place.dialectTime
-                ),
-                logger: logger
-            ) { self.connections[key] = $0 }
+                entrance: Entrance(
+                    privacy: isPrivate ? .mayTakePasswords : .needsTLS,
+                    surroundings: .init(
+                        room: room,
+                        authenticator: relay.authenticator,
+                        loginTime: relay.place.loginTime,
+                        dialectTime: relay.place.dialectTime
+                    ),
+                    origins: relay.place.origins,
+                    logger: logger
+                ) { self.connections[key] = $0 }
+            )
             try channel.pipeline.syncOperations.addHandler(handler)
         }
 
