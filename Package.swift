@@ -118,9 +118,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, crypto, logging, metrics, nioCore, nioHTTP1,
-                nioPosix,
-                nioSSL, nioTLS, nioWebSocket, protobuf, serviceLifecycle,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics, nioCore, nioHTTP1,
+                nioPosix, nioSSL, nioTLS, nioWebSocket, protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
             resources: ["index.html", "chat.css", "chat.js", "conversation.js", "link.js", "icon.svg"].map {

@@ -8,7 +8,7 @@ import NIOHTTP1
 /// A browser says with `Origin` whose page is behind a request. Who sends none is no browser, and may.
 struct OriginRule: Equatable, Sendable {
     /// Origins of other sites that may: `https://chat.example.org`.
-    private let allowed: Set<String>
+    private var allowed: Set<String>
     /// Whether only this machine reaches the relay.
     ///
     /// Then no page but one from an address or `localhost` is the relay's own: any name can be made to point at this
@@ -18,6 +18,10 @@ struct OriginRule: Equatable, Sendable {
     init(allowed: Set<String> = [], isLoopback: Bool) {
         self.allowed = allowed
         self.isLoopback = isLoopback
+    }
+
+    mutating func allow(_ origins: Set<String>) {
+        allowed.formUnion(origins)
     }
 
     /// Whether the page behind a request may talk to the relay: one that comes from it, or one that was allowed by name.

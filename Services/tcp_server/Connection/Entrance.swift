@@ -6,7 +6,7 @@ import MeshCore
 /// What a new connection is told on its way in, whichever handlers it passes through.
 struct Entrance {
     var privacy: RelaySession.Privacy
-    let surroundings: RelayConnection.Surroundings
+    let surroundings: Surroundings
     let origins: OriginRule
     let logger: Logger
     /// Is told of the connection that comes of it.
