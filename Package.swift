@@ -96,11 +96,19 @@ let package = Package(
             ],
             swiftSettings: ours
         ),
+        .target(
+            name: "MeshAdmin",
+            dependencies: [
+                "MeshCore", asyncHTTPClient, crypto, httpTypes, hummingbird, logging, metrics, nioCore, nioHTTP1,
+                nioHTTPTypes, serviceLifecycle,
+            ],
+            swiftSettings: ours
+        ),
         .executableTarget(
             name: "signaling_server",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird, logging,
-                metrics, nioCore, nioHTTPTypes, serviceLifecycle,
+                "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird,
+                logging, metrics, nioCore, nioHTTPTypes, serviceLifecycle,
             ],
             path: "Services/signaling_server",
             swiftSettings: ours
@@ -118,8 +126,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics, nioCore, nioHTTP1,
-                nioPosix, nioSSL, nioTLS, nioWebSocket, protobuf, serviceLifecycle,
+                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics,
+                nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, nioWebSocket, protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
             resources: ["index.html", "chat.css", "chat.js", "conversation.js", "link.js", "icon.svg"].map {
@@ -151,6 +159,14 @@ let package = Package(
         .testTarget(
             name: "MeshProgramTests",
             dependencies: ["MeshCore", "MeshProgram", "TestSupport", argumentParser, nioCore],
+            swiftSettings: ours
+        ),
+        .testTarget(
+            name: "MeshAdminTests",
+            dependencies: [
+                "MeshAdmin", "MeshCore", "TestSupport", asyncHTTPClient, httpTypes, logging, metrics, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ],
             swiftSettings: ours
         ),
         .testTarget(

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 package import Logging
+package import MeshAdmin
 package import MeshCore
 import MeshProgram
 package import NIOCore
@@ -18,6 +19,8 @@ package struct Configuration: Sendable {
     /// The life of a record whose device names none.
     package var ttl = TimeAmount.seconds(60)
     package var enrollment = Enrollment.open
+    /// Where the operator's listener is.
+    package var adminPort = AdminServer.Port.preferably(9_080)
     package var logLevel = Logger.Level.notice
 
     package init() {}
@@ -41,6 +44,7 @@ extension Configuration {
         let byDefault: Enrollment = isLoopback ? .open : .closed
         enrollment = settings.value("enrollment", flag: options.enrollment, default: byDefault)
         ttl = settings.value("ttl", flag: options.ttl, default: TimeSpan(ttl)).amount
+        if let port = settings.value("admin-port", flag: options.adminPort) { adminPort = .exactly(port) }
         if Endpoint(host: host, port: port) == nil {
             settings.fault("host is '\(host.printable)', which is neither an address nor a name")
         }

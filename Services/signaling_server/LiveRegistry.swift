@@ -3,6 +3,7 @@
 import FoundationEssentials
 package import Logging
 package import MeshCore
+import Metrics
 import ServiceLifecycle
 
 /// The registry that the requests of many connections share: gives it the time, and keeps the store in step with it.
@@ -27,6 +28,7 @@ package actor LiveRegistry: Service {
     private var isFailing = false
     private var waiting: [CheckedContinuation<Turn, Never>] = []
 
+    private let devices = Gauge(label: "signaling_devices")
     private let store: any RegistryStore
     private let clock: @Sendable () -> Moment
     private let logger: Logger
@@ -70,6 +72,7 @@ package actor LiveRegistry: Service {
     ) async throws -> (record: DeviceRecord, isNew: Bool) {
         let result = try registry.register(registration, from: sender, at: tick())
         unsaved.changed(registration.id)
+        count()
         try await save()
         return result
     }
@@ -84,6 +87,7 @@ package actor LiveRegistry: Service {
         tick()
         try registry.remove(id, from: sender)
         unsaved.changed(id)
+        count()
         try await save()
     }
 
@@ -92,6 +96,9 @@ package actor LiveRegistry: Service {
         guard let record = registry.record(of: id) else { throw .unknown(id) }
         return record
     }
+
+    /// Whether a registration would be kept, as far as the last write says.
+    package var isReady: Bool { !isFailing }
 
     /// A part of the list, and the tag that all parts have until the list changes.
     package func page(_ query: DeviceQuery) -> (records: [DeviceRecord], isCut: Bool, tag: String) {
@@ -128,8 +135,11 @@ package actor LiveRegistry: Service {
     private func tick() -> Moment {
         let now = clock()
         for id in registry.expire(at: now) { unsaved.aged(id) }
+        count()
         return now
     }
+
+    private func count() { devices.record(registry.count) }
 
     private func saveAll() async {
         tick()

@@ -3,8 +3,10 @@
 import FoundationEssentials
 package import Hummingbird
 package import Logging
+import MeshAdmin
 import MeshCore
 import MeshProgram
+import Metrics
 import NIOCore
 
 #if canImport(Glibc)
@@ -17,10 +19,20 @@ import Darwin
 
 /// Serves until the process is told to stop.
 func serve(_ configuration: Configuration, logger: Logger) async throws {
+    let metrics = PrometheusMetrics()
+    MetricsSystem.bootstrap(metrics)
     let registry = try await openRegistry(configuration, logger: logger)
     let application = makeApplication(configuration, registry: registry, logger: logger)
+    let admin = AdminServer(
+        port: configuration.adminPort,
+        keepingAccessIn: accessDirectory(configuration, logger: logger),
+        surface: AdminSurface(metrics: metrics, isReady: { await registry.isReady }),
+        logger: logger
+    )
     do {
-        try await runServices([registry, application], patience: .milliseconds(1_500), logger: logger)
+        try await runServices([registry, admin, application], patience: .milliseconds(1_500), logger: logger)
+    } catch let fault as AdminPortFault {
+        throw ProgramFailure(.unavailable, "\(fault)")
     } catch let error as IOError {
         throw failure(of: error, configuration)
     } catch is SocketAddressError.UnknownHost {
@@ -46,7 +58,12 @@ package func makeApplication(
         server: .http1(
             configuration: .init(
                 additionalChannelHandlers: [RequestDeadlineHandler(limit: ServerLimits.requestTime)],
-                idleTimeout: ServerLimits.idleTime
+                idleTimeout: ServerLimits.idleTime,
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: ServerLimits.headerField,
+                    maxHeaderListSize: ServerLimits.headers,
+                    maxHeaderFieldCount: ServerLimits.headerCount
+                )
             )
         ),
         configuration: ApplicationConfiguration(
@@ -92,6 +109,16 @@ package func openRegistry(_ configuration: Configuration, logger: Logger) async 
     }
 }
 
+/// Where the operator's commands find their access; a server that keeps nothing can do without.
+private func accessDirectory(_ configuration: Configuration, logger: Logger) -> StateDirectory? {
+    do {
+        return try StateDirectory.chosen(configuration.stateDirectory, program: "signaling_server")
+    } catch {
+        logger.warning("The operator's commands can't reach this server", metadata: ["reason": "\(error)"])
+        return nil
+    }
+}
+
 private func openStore(_ configuration: Configuration) throws -> any RegistryStore {
     switch configuration.store {
     case .memory: return NoStore()
@@ -122,6 +149,11 @@ private func failure(of error: IOError, _ configuration: Configuration) -> Progr
 /// The bounds of what a connection may ask of the server, those of the registry apart.
 private enum ServerLimits {
     static let connections = 10_000
+    /// In bytes, the longest that is signed being well under a thousand.
+    static let headerField = 8 * 1_024
+    /// In bytes, all together.
+    static let headers = 16 * 1_024
+    static let headerCount = 64
     /// From a request's head to its end.
     static let requestTime = TimeAmount.seconds(10)
     /// Silence between two requests, or before the first.

@@ -43,4 +43,12 @@ struct ServerOptions: ParsableArguments {
         )
     )
     var enrollment: Enrollment?
+
+    @Option(
+        help: ArgumentHelp(
+            "The port on 127.0.0.1 for /metrics, /healthz and /readyz (default: 9080, or a free one if that is taken).",
+            valueName: "port"
+        )
+    )
+    var adminPort: UInt16?
 }

@@ -47,11 +47,17 @@ enum ImportRules {
         "MeshCore", "NIOCore", "ServiceLifecycle", "Synchronization", "SystemPackage", "UnixSignals",
     ])
 
+    private static let adminMay: Set<String> = platform.union([
+        "AsyncHTTPClient", "Crypto", "Foundation", "HTTPTypes", "Hummingbird", "Logging", "MeshCore", "Metrics",
+        "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "ServiceLifecycle", "Synchronization",
+    ])
+
     /// The first that holds a file counts.
     private static let folders = [
         Folder(path: "Sources/MeshCore/Protocol", allowed: protocolMay),
         Folder(path: "Sources/MeshCore", allowed: transportMay),
         Folder(path: "Sources/MeshProgram", allowed: programMay),
+        Folder(path: "Sources/MeshAdmin", allowed: adminMay),
     ]
 
     private static let programs: Set<String> = ["device", "signaling_server", "tcp_client", "tcp_server"]
@@ -67,10 +73,11 @@ enum ImportRules {
         Restriction(modules: ["GRDB"]) { $0.isIn("Services") && $0.name.hasPrefix("SQLite") },
         Restriction(modules: ["CCrypt"]) { $0.isIn("Services") && $0.name == "PasswordHash.swift" },
         Restriction(modules: ["CEdit"]) { $0.isIn("Sources/MeshProgram/Terminal") },
-        Restriction(modules: ["AsyncHTTPClient"]) { $0.isIn("Services") && $0.name.hasSuffix("Client.swift") },
+        Restriction(modules: ["AsyncHTTPClient"]) { $0.name.hasSuffix("Client.swift") },
         // The interface, and the one file that puts the server together.
         Restriction(modules: ["Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes"]) {
             $0.isIn("Services/signaling_server/HTTP") || $0.path == "Services/signaling_server/Serve.swift"
+                || $0.isIn("Sources/MeshAdmin/HTTP") || $0.path == "Sources/MeshAdmin/AdminServer.swift"
         },
         Restriction(modules: ["Configuration"]) { $0.path == "Sources/MeshProgram/Settings.swift" },
         Restriction(modules: ["ArgumentParser"]) { $0.isIn("Sources/MeshProgram") || $0.readsArguments },

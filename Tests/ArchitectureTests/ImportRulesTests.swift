@@ -17,6 +17,8 @@ import Testing
         ("Sources/MeshCore/Transport/Sockets/Port.swift", "@preconcurrency import GRDB"),
         ("Sources/MeshProgram/Settings.swift", "import Hummingbird"),
         ("Sources/MeshProgram/Settings.swift", "import CEdit"),
+        ("Sources/MeshAdmin/AdminRoute.swift", "import Hummingbird"),
+        ("Sources/MeshAdmin/HTTP/Responder.swift", "import MeshProgram"),
         ("Services/device/Agent.swift", "import tcp_server"),
         ("Services/device/Agent.swift", "@testable import signaling_server"),
         ("Services/device/Agent.swift", "import AsyncHTTPClient"),

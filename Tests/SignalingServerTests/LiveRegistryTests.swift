@@ -78,6 +78,23 @@ import signaling_server
         #expect(store.kept[stays]?.lastSeen == clock.now.date - 30)
     }
 
+    @Test(arguments: [-31_536_000.0, -3_600.0, 3_600.0, 31_536_000.0])
+    func `a clock on the wall that jumps ends nobody, and keeps nobody`(jump: Double) async throws {
+        let registry = try await open(FailingStore())
+        let id = try id("a")
+        _ = try await registry.register(Registration(id: id), from: anybody)
+        clock.setWall(by: jump)
+        clock.advance(by: .seconds(59))
+        let record = try await registry.heartbeat(id, from: anybody)
+        #expect(record.lastSeen == clock.now.date)
+        clock.setWall(by: -jump)
+        clock.advance(by: .seconds(59))
+        #expect(try await registry.record(of: id).id == id)
+        clock.setWall(by: jump)
+        clock.advance(by: .seconds(1))
+        await #expect(throws: RegistryRefusal.unknown(id)) { try await registry.record(of: id) }
+    }
+
     @Test func `after a restart the devices are there, under another tag`() async throws {
         let store = FailingStore()
         let registry = try await open(store)

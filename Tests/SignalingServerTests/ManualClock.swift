@@ -14,4 +14,9 @@ final class ManualClock: Sendable {
     var now: Moment { moment.withLock { $0 } }
 
     func advance(by amount: TimeAmount) { moment.withLock { $0 = $0 + amount } }
+
+    /// Sets the clock on the wall, forward or back; no time passes.
+    func setWall(by seconds: TimeInterval) {
+        moment.withLock { $0 = Moment(instant: $0.instant, date: $0.date + seconds) }
+    }
 }

@@ -70,7 +70,10 @@ final class RawConnection: Sendable {
     }
 
     func says(_ words: String) async -> Bool {
-        await eventually { self.text.contains(words) }
+        await eventually {
+            let text = self.received.state.withLock { Data($0.text.readableBytesView) }
+            return text.firstRange(of: Data(words.utf8)) != nil
+        }
     }
 
     /// Ends what this side sends.

@@ -62,7 +62,7 @@ import Testing
             #expect(await json.says(#""sender":"client""#))
             try await json.send(#"{"publish":{"text":"from JSON","clientMessageId":"1"}}"# + "\n")
             #expect(
-                await json.says(#""accepted":{"clientMessageId":"1","room":"lobby","sequence":"2","level":"RELAYED"}"#)
+                await json.says(#""accepted":{"clientMessageId":"1","room":"lobby","sequence":"2","level":"STORED"}"#)
             )
             let lines = try await shell(
                 "printf 'lines\\npw-lines\\nfrom nc\\n' | nc -N 127.0.0.1 \(relay.port)"

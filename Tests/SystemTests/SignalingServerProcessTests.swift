@@ -58,7 +58,9 @@ import Darwin
         try await withTemporaryDirectory { directory in
             let first = try await ServerProcess.start(stateDirectory: directory)
             defer { first.kill() }
-            let second = try ServerProcess(arguments: ["--port", "\(first.port)", "--store", "memory"])
+            let second = try ServerProcess(
+                arguments: ["--port", "\(first.port)", "--store", "memory", "--state-dir", "\(directory)/second"]
+            )
             #expect(await eventually { !second.isRunning })
             #expect(second.exitCode == 69)
             #expect(second.log.contains("--port"))
@@ -88,7 +90,7 @@ private final class ServerProcess {
 
     /// A server on a free port, which the log names.
     static func start(stateDirectory: String) async throws -> ServerProcess {
-        let server = try ServerProcess(arguments: ["--port", "0", "--state-dir", stateDirectory])
+        let server = try ServerProcess(arguments: ["--port", "0", "--admin-port", "0", "--state-dir", stateDirectory])
         let isUp = await eventually {
             guard let match = server.log.firstMatch(of: /address=127\.0\.0\.1:(\d+)/) else { return !server.isRunning }
             server.port = Int(match.1) ?? 0

@@ -15,6 +15,9 @@ import Testing
             let dialer = try RelayDialer.ofTests(relay.endpoint, directory)
             let alice = try await Conversation.start(as: "alice", dialer)
             let bob = try await Conversation.start(as: "bob", dialer)
+            // Who was never let in ends when the relay does.
+            #expect(await eventually { alice.lines.contains(.welcome(user: "alice")) })
+            #expect(await eventually { bob.lines.contains(.welcome(user: "bob")) })
             for round in 0..<4 {
                 for number in 0..<50 { try await alice.type("\(round).\(number)") }
                 if round == 3 { break }

@@ -120,9 +120,8 @@ import Testing
             try await alice.send("one\n")
             try await old.hears("message") { $0.events.last?.message?.sequence == 1 }
             let log = try #require(old.events.first?.welcome?.heads.first?.log)
-            let other = try await relay.connectInBinary()
-            try await other.send(.login("bob", session: "c"))
-            try await other.hears("refusal") { if case .refused = $0.events.first { true } else { false } }
+            // Another session of the account is there beside it.
+            let other = try await relay.binary(as: "bob", session: "c")
             let new = try await relay.connectInBinary()
             let position = WirePosition.with { ($0.room, $0.log, $0.sequence) = ("lobby", log, 1) }
             try await new.send(.login("bob", session: "b", after: position))
@@ -131,6 +130,7 @@ import Testing
             try await alice.send("two\n")
             try await new.hears("message") { $0.events.last?.message?.sequence == 2 }
             #expect(new.events.compactMap(\.message).map(\.text) == ["two"])
+            try await other.hears("message") { $0.events.last?.message?.sequence == 2 }
         }
     }
 

@@ -136,7 +136,7 @@ import Testing
 
     @Test(arguments: [RelayPeer.Manner.plain, .tls])
     func `who never reads stops nobody, and is told of the gap in the end`(manner: RelayPeer.Manner) async throws {
-        try await RunningRelay.run(.ofTests(history: 30)) { relay in
+        try await RunningRelay.run(.ofTests(roomMemory: 1_024 * 1_024)) { relay in
             let (bob, carol) = try await (relay.binary(as: "bob"), relay.binary(as: "carol"))
             let dave = try await relay.binary(as: "dave", manner)
             try await dave.stopReading()

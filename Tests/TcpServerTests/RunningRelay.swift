@@ -105,13 +105,12 @@ extension Relay.Place {
         maximumConnections: Int = 1_000,
         loginTime: TimeAmount = .seconds(20),
         dialectTime: TimeAmount = .seconds(20),
-        history: Int = 1_000
+        roomMemory: Int = 64 * 1_024 * 1_024
     ) -> Relay.Place {
         var place = Relay.Place(host: "127.0.0.1", port: 0)
         place.maximumConnections = maximumConnections
         (place.loginTime, place.dialectTime) = (loginTime, dialectTime)
-        place.rooms.history = history
-        place.rooms.roomMemory = 64 * 1_024 * 1_024
+        place.rooms.roomMemory = roomMemory
         return place
     }
 }

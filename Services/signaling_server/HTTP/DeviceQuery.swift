@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshAdmin
 package import MeshCore
 
 /// Which part of the list of devices somebody asks for: `?name=…&metadata.role=…&limit=…&after=…`.

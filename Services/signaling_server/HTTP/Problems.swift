@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
+import MeshAdmin
 package import MeshCore
 
 /// The one table from what goes wrong to what is answered.
@@ -8,6 +9,7 @@ extension Problem {
     package init(describing error: any Error) {
         switch error {
         case let fault as RequestFault: self = Self.problem(fault)
+        case let fault as BrowserFault: self = Self.problem(fault)
         case let refusal as RegistryRefusal: self = Self.problem(refusal)
         case let fault as SignatureFault: self = Self.problem(fault)
         case let fault as StoreFault: self = Self.problem(fault)
@@ -38,6 +40,11 @@ extension Problem {
         case .tooLong:
             Problem(.contentTooLarge, "too-long", "the body is longer than \(RegistrationLimits.body) bytes")
         case .brokenOff: Problem(.badRequest, "broken-off", "the body did not come whole")
+        }
+    }
+
+    private static func problem(_ fault: BrowserFault) -> Problem {
+        switch fault {
         case .otherOrigin: Problem(.forbidden, "other-origin", "a web page of another origin may change nothing here")
         case .otherHost:
             Problem(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshAdmin
 package import MeshCore
 
 /// What a request asks for.
@@ -69,8 +70,4 @@ package enum RequestFault: Error, Equatable, Sendable {
     case tooLong
     /// The body did not come in time, or not whole.
     case brokenOff
-    /// A page of another origin made a browser send it.
-    case otherOrigin
-    /// The name that the client called this server by is not one of its own.
-    case otherHost
 }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import HTTPTypes
 package import Hummingbird
 package import Logging
+package import MeshAdmin
 import MeshCore
 import Metrics
 import NIOCore

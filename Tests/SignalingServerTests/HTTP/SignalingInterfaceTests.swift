@@ -135,6 +135,18 @@ import signaling_server
         }
     }
 
+    @Test func `a flood of headers is refused, and the server lives`() async throws {
+        try await RunningServer.run { server in
+            var many: HTTPFields = [.accept: "*/*"]
+            for number in 0..<100 { many[try #require(HTTPField.Name("X-\(number)"))] = "a" }
+            let long: HTTPFields = [.accept: "*/*", .cookie: String(repeating: "a", count: 9_000)]
+            for headers in [many, long] {
+                #expect(try await server.send(.get, "/devices", headers: headers).status == .badRequest)
+            }
+            #expect(try await server.send(.get, "/healthz").status == .ok)
+        }
+    }
+
     @Test func `paths and methods that are none are refused with a problem`() async throws {
         try await RunningServer.run { server in
             for target in [

@@ -17,7 +17,7 @@ package struct BrowserGuard: Sendable {
     }
 
     /// Fails where a page of somebody else may be behind the request.
-    package func check(_ request: HTTPRequest, isChange: Bool) throws(RequestFault) {
+    package func check(_ request: HTTPRequest, isChange: Bool) throws(BrowserFault) {
         let host = request.authority?.lowercased()
         guard host.map(isOurs) ?? true else { throw .otherHost }
         guard isChange else { return }
@@ -42,4 +42,12 @@ extension HTTPField.Name {
 
 extension HTTPFields {
     fileprivate subscript(name: HTTPField.Name?) -> String? { name.flatMap { self[$0] } }
+}
+
+/// Why a browser's request is not let in.
+package enum BrowserFault: Error, Equatable, Sendable {
+    /// A page of another origin made a browser send it.
+    case otherOrigin
+    /// The name that the client called this server by is not one of its own.
+    case otherHost
 }

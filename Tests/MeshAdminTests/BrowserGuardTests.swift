@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
-import MeshCore
+import MeshAdmin
 import Testing
-import signaling_server
 
 @Suite struct BrowserGuardTests {
     private let onLoopback = BrowserGuard(isLoopback: true, names: ["Mesh.local"])
@@ -23,7 +22,7 @@ import signaling_server
         "127.0.0.1.nip.io", "localhost:8080:1", "evil.example:x", "[evil]:80", "127.0.0.1@evil.example",
     ])
     func `another name may not, for reading neither`(host: String) {
-        #expect(throws: RequestFault.otherHost) { try onLoopback.check(request(host), isChange: false) }
+        #expect(throws: BrowserFault.otherHost) { try onLoopback.check(request(host), isChange: false) }
     }
 
     @Test func `where others may reach the server it has names that it doesn't know`() throws {
@@ -37,7 +36,7 @@ import signaling_server
             try open.check(request("mesh.example.org", [.origin: origin]), isChange: true)
         }
         for origin in ["http://evil.example", "null", "http://mesh.example.org:81", "mesh.example.org", ""] {
-            #expect(throws: RequestFault.otherOrigin) {
+            #expect(throws: BrowserFault.otherOrigin) {
                 try open.check(request("mesh.example.org", [.origin: origin]), isChange: true)
             }
             try open.check(request("mesh.example.org", [.origin: origin]), isChange: false)

@@ -49,7 +49,7 @@ extension StringProtocol {
 
 extension String {
     /// This text as a value in a query.
-    var queryEncoded: String {
+    package var queryEncoded: String {
         utf8.map { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
