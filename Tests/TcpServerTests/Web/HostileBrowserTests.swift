@@ -2,6 +2,7 @@
 
 import MeshCore
 import NIOCore
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -44,7 +45,7 @@ import Testing
         try await RunningRelay.run { relay in
             let peer = try await WebPeer.open(relay)
             try await peer.send(#"{"ping":{}}"#)
-            try await peer.send(WebPeer.frame(0x2, [UInt8]()))
+            try await peer.send(WebFrame.masked(0x2, [UInt8]()))
             #expect(try await peer.isClosed() == 1_003)
         }
     }
@@ -53,13 +54,13 @@ import Testing
         try await RunningRelay.run { relay in
             let padding = [UInt8](repeating: UInt8(ascii: " "), count: 5_000)
             let whole = try await WebPeer.open(relay)
-            try await whole.send(WebPeer.frame(0x1, padding))
+            try await whole.send(WebFrame.masked(0x1, padding))
             _ = try await whole.isClosed()
             let part = try await WebPeer.open(relay)
-            try await part.send(Array(WebPeer.frame(0x1, padding + padding).prefix(6_000)))
+            try await part.send(Array(WebFrame.masked(0x1, padding + padding).prefix(6_000)))
             #expect(try await part.isClosed() == 1_008)
             let pings = try await WebPeer.open(relay)
-            try await pings.send((0..<1_000).flatMap { _ in WebPeer.frame(0x9, [1]) })
+            try await pings.send((0..<1_000).flatMap { _ in WebFrame.masked(0x9, [1]) })
             #expect(try await pings.isClosed() == 1_008)
         }
     }
@@ -71,15 +72,55 @@ import Testing
             try await alice.logIn("alice")
             let text = String(repeating: "x", count: 32_000)
             let request = Array(#"{"publish":{"text":"\#(text)"}}"#.utf8)
-            try await alice.send(WebPeer.frame(0x1, request.prefix(20_000), isLast: false))
-            try await alice.send(WebPeer.frame(0x0, request.dropFirst(20_000)))
+            try await alice.send(WebFrame.masked(0x1, request.prefix(20_000), isLast: false))
+            try await alice.send(WebFrame.masked(0x0, request.dropFirst(20_000)))
             try await bob.hears("message") { $0.events.contains { $0.message?.text.utf8.count == 32_000 } }
             for _ in 0..<3 {
                 alice.peer.sendInBackground(
-                    ByteBuffer(bytes: WebPeer.frame(0x1, [UInt8](repeating: 0x20, count: 60_000), isLast: false))
+                    ByteBuffer(bytes: WebFrame.masked(0x1, [UInt8](repeating: 0x20, count: 60_000), isLast: false))
                 )
             }
             #expect(try await alice.isClosed() == 1_002)
+        }
+    }
+
+    @Test func `a flood of pings by who reads nothing disturbs nobody, and is answered when it reads`() async throws {
+        try await RunningRelay.run { relay in
+            let alice = try await WebPeer.open(relay)
+            try await alice.logIn("alice")
+            try await alice.peer.stopReading()
+            let pings = (0..<20_000).flatMap { _ in WebFrame.masked(0x9, [UInt8](repeating: 0x70, count: 125)) }
+            alice.peer.sendInBackground(ByteBuffer(bytes: pings + WebFrame.masked(0x9, Array("the last".utf8))))
+            let bob = try await relay.lines(as: "bob")
+            let carol = try await relay.lines(as: "carol")
+            try await bob.send("still here\n")
+            try await carol.hears("[bob]: still here\n")
+            try await alice.peer.readAgain()
+            try await alice.hears("pong") { $0.frames.contains(WebFrame(kind: 0xA, payload: Array("the last".utf8))) }
+            try await alice.hears("still here")
+        }
+    }
+
+    @Test func `who reads slowly gets everything, in order, and delays nobody`() async throws {
+        try await RunningRelay.run { relay in
+            let alice = try await WebPeer.open(relay)
+            try await alice.logIn("alice")
+            try await alice.peer.stopReading()
+            let (bob, carol) = (try await relay.binary(as: "bob"), try await relay.binary(as: "carol"))
+            let text = String(repeating: "x", count: 30_000)
+            for number in 1...300 { try await bob.send(.publish("\(number) \(text)", id: "\(number)")) }
+            try await carol.hears("all") { $0.events.compactMap(\.message).count == 300 }
+            #expect(alice.peer.bytes.readableBytes < 300 * 30_000)
+            try await alice.peer.readAgain()
+            try await alice.hears("all") { $0.peer.bytes.readableBytes > 300 * 30_000 && Self.numbers($0).count == 300 }
+            #expect(Self.numbers(alice) == Array(1...300))
+        }
+    }
+
+    /// The sequences of the messages that came.
+    private static func numbers(_ peer: WebPeer) -> [UInt64] {
+        peer.text.split(separator: "\n").compactMap {
+            try? WireRelayEvent(jsonString: String($0)).event?.message?.sequence
         }
     }
 

@@ -30,7 +30,7 @@ import Testing
         try await RunningRelay.run { relay in
             let alice = try await WebPeer.open(relay)
             let login = ByteBuffer([RelayRequest.login("alice"), .publish("one", id: "1"), .publish("two", id: "2")])
-            try await alice.send(WebPeer.frame(0x2, login.readableBytesView))
+            try await alice.send(WebFrame.masked(0x2, login.readableBytesView))
             try await alice.hears("two acknowledgements") { Self.events($0).compactMap(\.accepted).count == 2 }
             #expect(Self.events(alice).first?.welcome?.user == "alice")
             #expect(Self.events(alice).compactMap(\.accepted).map(\.sequence) == [1, 2])
@@ -41,15 +41,15 @@ import Testing
         try await RunningRelay.run { relay in
             let login = Array(#"{"login":{"user":"alice","password":"secret"}}"#.utf8)
             let frames =
-                WebPeer.frame(0x1, login.prefix(5), isLast: false) + WebPeer.frame(0x9, Array("still there?".utf8))
-                + WebPeer.frame(0x0, login.dropFirst(5).prefix(10), isLast: false)
-                + WebPeer.frame(0x0, [UInt8](), isLast: false) + WebPeer.frame(0x0, login.dropFirst(15))
+                WebFrame.masked(0x1, login.prefix(5), isLast: false) + WebFrame.masked(0x9, Array("still there?".utf8))
+                + WebFrame.masked(0x0, login.dropFirst(5).prefix(10), isLast: false)
+                + WebFrame.masked(0x0, [UInt8](), isLast: false) + WebFrame.masked(0x0, login.dropFirst(15))
             let dripped = try await WebPeer.open(relay)
             for byte in frames { try await dripped.send([byte]) }
             try await dripped.hears(#"{"welcome":{"user":"alice""#)
             #expect(dripped.frames.contains(.init(kind: 0xA, payload: Array("still there?".utf8))))
             // All at once, behind the request that opens it.
-            let bob = frames + WebPeer.frame(0x1, Array(#"{"ping":{"number":"7"}}"#.utf8))
+            let bob = frames + WebFrame.masked(0x1, Array(#"{"ping":{"number":"7"}}"#.utf8))
             let eager = try await WebPeer.open(relay, saying: bob)
             try await eager.hears(#"{"pong":{"number":"7"}}"#)
         }
@@ -82,8 +82,8 @@ import Testing
             let bob = try await relay.lines(as: "bob")
             let alice = try await WebPeer.open(relay)
             try await alice.logIn("alice")
-            let last = WebPeer.frame(0x1, Array(#"{"publish":{"text":"last words"}}"#.utf8))
-            try await alice.send(last + WebPeer.frame(0x8, [0x03, 0xE9]))
+            let last = WebFrame.masked(0x1, Array(#"{"publish":{"text":"last words"}}"#.utf8))
+            try await alice.send(last + WebFrame.masked(0x8, [0x03, 0xE9]))
             #expect(try await alice.isClosed() == 1_001)
             try await bob.hears("[alice]: last words\n")
         }

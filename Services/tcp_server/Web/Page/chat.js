@@ -98,9 +98,7 @@ const view = {
     part("menu-unread").textContent = unread > 0 ? ` (${unread} new)` : "";
     document.title = unread > 0 ? `(${unread}) ${room.name}` : room.name;
     part("me").textContent = conversation.user;
-    const earlier = part("earlier");
-    earlier.hidden = !conversation.isOnline || !conversation.mayHaveEarlier(room);
-    earlier.disabled = room.isAsking;
+    showEarlier(room);
   },
 
   roomShown(room) {
@@ -118,7 +116,10 @@ const view = {
     if (room !== conversation.active) return;
     if (many.depth > 0) return void (many.isDirty = true);
     const isBelow = !isAtEnd() && index === lines.children.length;
-    keepingPlace(() => lines.insertBefore(makeLine(room, item), lines.children[index] ?? null));
+    keepingPlace(() => {
+      lines.insertBefore(makeLine(room, item), lines.children[index] ?? null);
+      if (index === 0) showEarlier(room);
+    });
     if (item.isOwn && item.state) scrollToEnd(); else if (isBelow) part("newest").hidden = false;
   },
 
@@ -184,6 +185,11 @@ const view = {
     part("retry").hidden = false;
   },
 };
+
+function showEarlier(room) {
+  part("earlier").hidden = !conversation.isOnline || !conversation.mayHaveEarlier(room);
+  part("earlier").disabled = room.isAsking;
+}
 
 // Keeps the elements that stay as they are, and so the focus on them.
 function fill(list, entries) {

@@ -145,8 +145,8 @@ export class Conversation {
 
   publish(text) {
     const room = this.active;
-    this.#saved.published += 1;
-    const entry = { id: `${this.#saved.session}-${this.#saved.published}`, room: room.name, text, time: Date.now() };
+    // Not counted: a tab that was duplicated would count on from the same number.
+    const entry = { id: randomName(), room: room.name, text, time: Date.now() };
     this.#saved.outbox.push(entry);
     this.#showOwn(entry);
     this.#sendEntry(entry);
@@ -223,6 +223,7 @@ export class Conversation {
 
   on_message(message) {
     this.#place(message.room, message.sequence);
+    this.#noteOldest(message);
     const room = this.#roomOf(message);
     const item = this.#itemOf(message);
     if (!this.#show(room, item)) return;
@@ -241,6 +242,7 @@ export class Conversation {
       this.#keepSent(room, item);
       return this.#view.itemChanged(room, item);
     }
+    this.#keepAhead(room, item);
     const index = room.remove(item);
     item.order = Number(sequence);
     const twin = room.find(item);
@@ -260,6 +262,8 @@ export class Conversation {
     const entry = this.#saved.outbox.find((other) => other.id === clientMessageId);
     if (!entry) {
       this.#joining.delete(name);
+      for (const room of this.rooms.values()) if (this.#source(room) === name) room.isAsking = false;
+      this.#view.roomsChanged();
       if (name && name !== lobby && this.rooms.has(name) && this.rooms.get(name).log === undefined) this.#removeRoom(name);
       return this.#view.fault(explanation ?? reason);
     }
@@ -307,7 +311,8 @@ export class Conversation {
     for (const user of left) room.people?.delete(user);
     for (const user of joined) room.people?.add(user);
     this.#view.peopleChanged(room);
-    const words = [presenceWords(joined, "joined"), presenceWords(left, "left")].filter((part) => part !== "").join(", ");
+    const others = joined.filter((user) => user !== this.user);
+    const words = [presenceWords(others, "joined"), presenceWords(left, "left")].filter((part) => part !== "").join(", ");
     if (words !== "") this.#addNotice(room, `${words}.`);
   }
 
@@ -318,7 +323,7 @@ export class Conversation {
     const shown = new Set();
     this.#view.beginMany();
     for (const message of messages) {
-      if (isInbox) this.#oldestInInbox = Math.min(this.#oldestInInbox, Number(message.sequence));
+      this.#noteOldest(message);
       const room = this.#roomOf(message);
       if (this.#show(room, this.#itemOf(message))) shown.add(room);
     }
@@ -375,6 +380,10 @@ export class Conversation {
     return this.#room(name);
   }
 
+  #noteOldest({ room, sequence }) {
+    if (room === this.#inbox) this.#oldestInInbox = Math.min(this.#oldestInInbox, Number(sequence));
+  }
+
   #entered(head) {
     const room = this.#room(head.room);
     room.log = head.log;
@@ -386,12 +395,15 @@ export class Conversation {
     const newest = head.sequence ?? "0";
     if (place) this.#refill(room, place);
     else room.historyUpTo = Number(newest);
-    if (newest === "0") this.#saved.positions[head.room] = { log: head.log, sequence: "0" };
+    if (newest !== "0") return;
+    this.#saved.positions[head.room] = { log: head.log, sequence: "0" };
+    if (head.room === this.#inbox) this.#mayInboxHaveEarlier = false; else room.mayHaveEarlier = false;
   }
 
   // The relay has another log now: what was shown stays, but its numbers mean nothing any more.
   #logLost(lost) {
     delete this.#saved.positions[lost.name];
+    this.#saved.ahead = this.#saved.ahead.filter((entry) => entry.room !== lost.name);
     const isInbox = lost.name === this.#inbox;
     if (isInbox) this.#oldestInInbox = Infinity;
     for (const room of isInbox ? [...this.rooms.values()].filter((other) => other.isDirect) : [lost]) {
@@ -407,8 +419,8 @@ export class Conversation {
 
   // The page was loaded anew: what it showed is history now, and not sent by itself.
   #refill(room, place) {
-    const isFilled = (room.name === this.#inbox ? this.#oldestInInbox : room.oldest) !== Infinity;
-    if (isFilled || place.sequence === "0") return;
+    const oldest = room.name === this.#inbox ? this.#oldestInInbox : room.oldest;
+    if (oldest <= Number(place.sequence) || place.sequence === "0") return;
     const before = `${BigInt(place.sequence) + 1n}`;
     room.isAsking = this.#link.send({ history: { room: room.name, before, limit: pageSize } });
   }
@@ -472,11 +484,24 @@ export class Conversation {
     this.#view.itemAdded(room, item, room.insert(item));
   }
 
+  // Everything up to this message was shown, and the own messages that follow it at once.
   #place(room, sequence) {
     const log = this.#room(room).log;
     if (log === undefined) return;
-    this.#saved.positions[room] = { log, sequence };
+    let last = BigInt(sequence);
+    const ahead = this.#saved.ahead.filter((entry) => entry.room === room).map((entry) => BigInt(entry.sequence));
+    while (ahead.includes(last + 1n)) last += 1n;
+    this.#saved.ahead = this.#saved.ahead.filter((entry) => entry.room !== room || BigInt(entry.sequence) > last);
+    this.#saved.positions[room] = { log, sequence: `${last}` };
     this.#save();
+  }
+
+  // An own message has its place, and what others said before it may still be on its way.
+  #keepAhead(room, { id, sequence, time, text, state }) {
+    this.#saved.ahead.push({ room: room.name, id, sequence, time, text, state });
+    this.#saved.ahead = this.#saved.ahead.slice(-sentLimit);
+    const place = this.#saved.positions[room.name];
+    if (place) this.#place(room.name, place.sequence);
   }
 
   // ---- Own messages
@@ -544,6 +569,7 @@ export class Conversation {
       const item = { kind: "message", order: time, id, room: null, sender: this.user, time, text, isOwn: true, state };
       this.#view.itemAdded(room, item, room.insert(item));
     }
+    for (const entry of this.#saved.ahead) this.#show(this.#room(entry.room), ownItem(entry, this.user));
     for (const entry of this.#saved.outbox) if (!this.#own(entry)[1]) this.#showOwn(entry);
     this.#view.roomsChanged();
     this.#view.roomReset(this.active);
@@ -588,12 +614,17 @@ const lostWords = "The relay lost what this room held before: it begins anew.";
 
 function fresh() {
   return {
-    user: "", session: randomName(), ticket: "", positions: {}, directs: [], active: lobby, outbox: [], sent: [],
-    published: 0,
+    user: "", session: randomName(), ticket: "", positions: {}, directs: [], active: lobby, outbox: [], ahead: [],
+    sent: [],
   };
 }
 
-// Nobody else's session has this name. `crypto.randomUUID` is only there over TLS and on this machine.
+// The line of an own message that has its place in a room's log.
+function ownItem({ room, id, sequence, time, text, state }, sender) {
+  return { kind: "message", order: Number(sequence), id, room, sequence, sender, time, text, isOwn: true, state };
+}
+
+// Nobody else's session or message has this name. `crypto.randomUUID` is only there over TLS and on this machine.
 function randomName() {
   return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
