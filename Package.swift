@@ -33,6 +33,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -126,9 +127,13 @@ let package = Package(
             name: "tcp_server",
             dependencies: [
                 "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, collections, crypto, grdb, logging,
-                metrics, nioCore, nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals,
+                metrics, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, nioWebSocket, protobuf, serviceLifecycle,
+                unixSignals,
             ],
             path: "Services/tcp_server",
+            resources: ["index.html", "chat.css", "chat.js", "conversation.js", "link.js", "icon.svg"].map {
+                .embedInCode("Web/Page/\($0)")
+            },
             swiftSettings: ours
         ),
         .executableTarget(
@@ -183,8 +188,9 @@ let package = Package(
         .testTarget(
             name: "TcpServerTests",
             dependencies: [
-                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioPosix, nioSSL,
-                protobuf, serviceLifecycle,
+                "MeshCore", "MeshProgram", "TestSupport", "tcp_server", logging, nioCore, nioEmbedded, nioHTTP1,
+                nioPosix,
+                nioSSL, nioWebSocket, protobuf, serviceLifecycle,
             ],
             swiftSettings: ours
         ),

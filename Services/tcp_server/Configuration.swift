@@ -38,6 +38,14 @@ struct RelayOptions: ParsableArguments {
     @Flag(help: "Take passwords without TLS from other machines too. Anybody on the way can read them.")
     var allowPlaintext = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Web pages of other origins that may talk to the relay, with commas between them: https://chat.example.org.",
+            valueName: "origins"
+        )
+    )
+    var allowOrigin: OriginList?
+
     @Option(help: ArgumentHelp("Connections at the same time. (default: 10000)", valueName: "number"))
     var maxConnections: Int?
 
@@ -251,6 +259,7 @@ extension Relay.Place {
             flag: options.allowPlaintext ? true : nil,
             default: allowsPlaintext
         )
+        origins.allow(settings.value("allow-origin", flag: options.allowOrigin, default: OriginList()).origins)
         tellsLinesPresence = settings.value(
             "lines-presence",
             flag: options.linesPresence ? true : nil,
@@ -311,6 +320,18 @@ extension Settings {
         let number = value(name, flag: flag, default: `default`)
         if number < 1 { fault("--\(name) must be at least 1") }
         return number
+    }
+}
+
+/// The origins in a list with commas between them.
+struct OriginList: ExpressibleByArgument {
+    var origins: Set<String> = []
+
+    init() {}
+
+    init?(argument: String) {
+        guard let origins = OriginRule.origins(in: argument) else { return nil }
+        self.origins = origins
     }
 }
 

@@ -19,7 +19,8 @@ enum Refusal: String, CaseIterable {
     case throttled
     /// Too many passwords were being checked.
     case busy
-    case plaintextHTTP = "http"
+    case webRequest = "web_request"
+    case origin
     case brokenTLS = "broken_tls"
     /// A message beyond what its account may publish.
     case rateLimited = "rate_limited"

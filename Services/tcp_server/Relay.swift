@@ -26,6 +26,7 @@ struct Relay: Service {
         var host: String
         var port: UInt16
         var allowsPlaintext = false
+        var origins: OriginRule
         var maximumConnections = 10_000
         var clientsPerAccount = 16
         var loginTime = RelayLimits.loginTime
@@ -51,6 +52,7 @@ struct Relay: Service {
 
         init(host: String, port: UInt16) {
             (self.host, self.port) = (host, port)
+            origins = OriginRule(isLoopback: Endpoint(host: host, port: 0)?.isLoopback ?? false)
         }
 
         /// Takes no more connections than there can be files.
@@ -210,10 +212,13 @@ struct Relay: Service {
             let isPrivate = relay.place.allowsPlaintext || channel.remoteAddress?.isLoopback == true
             let handler = FirstBytesHandler(
                 place: .outside(relay.certificate.context),
-                privacy: isPrivate ? .mayTakePasswords : .needsTLS,
-                surroundings: surroundings,
-                logger: logger
-            ) { self.connections[key] = $0 }
+                entrance: Entrance(
+                    privacy: isPrivate ? .mayTakePasswords : .needsTLS,
+                    surroundings: surroundings,
+                    origins: relay.place.origins,
+                    logger: logger
+                ) { self.connections[key] = $0 }
+            )
             try channel.pipeline.syncOperations.addHandler(handler)
         }
 

@@ -17,6 +17,7 @@ let ours: [SwiftSetting] = [
     .unsafeFlags(["-sanitize=fuzzer", "-O", "-assert-config", "Debug"]),
 ]
 
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 
@@ -38,8 +39,7 @@ let package = Package(
         .target(
             name: "MeshCore",
             dependencies: [
-                nioCore, protobuf,
-                .product(name: "Crypto", package: "swift-crypto"),
+                crypto, nioCore, protobuf,
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
@@ -50,9 +50,15 @@ let package = Package(
             swiftSettings: ours
         ),
         .systemLibrary(name: "CFuzzer"),
+        // Its folder Web holds links to what of the relay's web door is logic alone.
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["CFuzzer", "MeshCore", nioCore, protobuf],
+            dependencies: [
+                "CFuzzer", "MeshCore", crypto, nioCore, protobuf,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ],
             swiftSettings: ours + [.unsafeFlags(["-parse-as-library"])],
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]
         ),

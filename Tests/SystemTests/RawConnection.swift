@@ -48,7 +48,8 @@ final class RawConnection: Sendable {
             .get()
     }
 
-    var text: String { received.state.withLock { String(buffer: $0.text) } }
+    var text: String { String(buffer: bytes) }
+    var bytes: ByteBuffer { received.state.withLock { $0.text } }
     var hasEnded: Bool { received.state.withLock { $0.hasEnded } }
 
     func send(_ text: String) async throws {

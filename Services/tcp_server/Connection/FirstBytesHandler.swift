@@ -21,28 +21,15 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private let place: Place
-    private let privacy: RelaySession.Privacy
-    private let surroundings: Surroundings
-    private let adopt: (RelayConnection) -> Void
-    private let logger: Logger
+    private let entrance: Entrance
     private var bytes = ByteBuffer()
     private var deadline: Scheduled<Void>?
     private var isDecided = false
     private var isInputClosed = false
 
-    /// `adopt` is told of the connection that comes of it.
-    init(
-        place: Place,
-        privacy: RelaySession.Privacy,
-        surroundings: Surroundings,
-        logger: Logger,
-        adopt: @escaping (RelayConnection) -> Void
-    ) {
+    init(place: Place, entrance: Entrance) {
         self.place = place
-        self.privacy = privacy
-        self.surroundings = surroundings
-        self.logger = logger
-        self.adopt = adopt
+        self.entrance = entrance
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -50,9 +37,9 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .outside where context.channel.isActive: waitForDialect(context)
         case .outside: break
         case .insideTLS:
-            let end = surroundings.door.deadline(of: context.channel)
+            let end = entrance.surroundings.door.deadline(of: context.channel)
             deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: end) {
-                self.logger.info("TLS handshake timed out")
+                self.entrance.logger.info("TLS handshake timed out")
                 count(.brokenTLS)
                 context.close(promise: nil)
             }
@@ -88,7 +75,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         count(.brokenTLS)
-        logger.info("connection failed before it spoke", metadata: ["error": "\(error)"])
+        entrance.logger.info("connection failed before it spoke", metadata: ["error": "\(error)"])
         context.close(promise: nil)
     }
 
@@ -108,7 +95,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func waitForDialect(_ context: ChannelHandlerContext) {
         deadline?.cancel()
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: surroundings.dialectTime) {
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: entrance.surroundings.dialectTime) {
             if !self.isDecided { self.install(.lines, context) }
         }
     }
@@ -118,7 +105,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         switch FirstBytes(bytes.readableBytesView, insideTLS: isInside) {
         case .undecided: break
         case .tls: installTLS(context)
-        case .http: refuseHTTP(context)
+        case .http: replace(with: WebDoor.handlers(entrance, on: context.eventLoop), context)
         case .dialect(let dialect):
             if dialect == .binary { bytes.moveReaderIndex(forwardBy: Dialect.binaryPreamble.utf8.count) }
             install(dialect, context)
@@ -127,25 +114,14 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func installTLS(_ context: ChannelHandlerContext) {
         guard case .outside(let tls) = place else { return }
-        let inner = FirstBytesHandler(
-            place: .insideTLS,
-            privacy: .mayTakePasswords,
-            surroundings: surroundings,
-            logger: logger,
-            adopt: adopt
-        )
+        var inside = entrance
+        inside.privacy = .mayTakePasswords
+        let inner = FirstBytesHandler(place: .insideTLS, entrance: inside)
         replace(with: [NIOSSLServerHandler(context: tls), inner], context)
     }
 
     private func install(_ dialect: Dialect, _ context: ChannelHandlerContext) {
-        let connection = RelayConnection(
-            dialect: dialect,
-            privacy: privacy,
-            surroundings: surroundings,
-            logger: logger
-        )
-        adopt(connection)
-        replace(with: [connection], context)
+        replace(with: [entrance.makeConnection(dialect)], context)
     }
 
     private func replace(with handlers: [any ChannelHandler], _ context: ChannelHandlerContext) {
@@ -155,7 +131,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         do {
             try pipeline.addHandlers(handlers, position: .after(self))
         } catch {
-            logger.error("the pipeline could not be built", metadata: ["error": "\(error)"])
+            entrance.logger.error("the pipeline could not be built", metadata: ["error": "\(error)"])
             return context.close(promise: nil)
         }
         if bytes.readableBytes > 0 {
@@ -164,15 +140,5 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         if isInputClosed { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
         pipeline.removeHandler(context: context, promise: nil)
-    }
-
-    private func refuseHTTP(_ context: ChannelHandlerContext) {
-        isDecided = true
-        count(.plaintextHTTP)
-        let words = "This is a chat relay: use tcp_client, or nc.\n"
-        let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(words.utf8.count)\r\n"
-        let answer = ByteBuffer(string: head + "Connection: close\r\n\r\n" + words)
-        context.writeAndFlush(wrapOutboundOut(answer)).assumeIsolated().whenComplete { _ in context.close(promise: nil)
-        }
     }
 }

@@ -67,6 +67,8 @@ final class RelayConnection: ChannelDuplexHandler {
             ?? .lines(LinesDialogue(), LineDecoder(limit: RelayLimits.frame))
     }
 
+    var isOnline: Bool { session.isOnline }
+
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         logger.debug("connection opened", metadata: ["dialect": "\(dialect)"])

@@ -276,11 +276,33 @@ extension Rooms {
         if let messages = room.log.messages(from: range.lowerBound, through: range.upperBound) {
             return answer(request.page(messages, first: first, head: head))
         }
-        room.readStored(from: range.lowerBound, store: store, on: loop) { result in
-            let batches = (try? result.get()) ?? []
-            let messages = batches.flatMap { $0.messages(from: range.lowerBound, through: range.upperBound) }
-            answer(request.page(messages, first: first, head: head))
+        readPage(request, range, []) { messages in
+            answer(messages.map { request.page($0, first: first, head: head) } ?? Self.unreadable(request))
         }
+    }
+
+    /// Reads `range` from the store, a chunk at a time, and keeps what the page has room for; nil if it can't be read.
+    private func readPage(
+        _ request: HistoryRequest,
+        _ range: ClosedRange<UInt64>,
+        _ read: [WireMessage],
+        _ answer: @escaping ([WireMessage]?) -> Void
+    ) {
+        guard let room = rooms[request.room] else { return answer(nil) }
+        room.readStored(from: range.lowerBound, store: store, on: loop) { result in
+            guard let batches = try? result.get() else { return answer(nil) }
+            let news = batches.flatMap { $0.messages(from: range.lowerBound, through: range.upperBound) }
+            let messages = request.fitting(read + news)
+            // A chunk is more than a page: only what comes last may be in another.
+            guard case .before = request.edge, let last = batches.last?.last, last < range.upperBound else {
+                return answer(messages)
+            }
+            self.readPage(request, last + 1...range.upperBound, messages, answer)
+        }
+    }
+
+    private static func unreadable(_ request: HistoryRequest) -> RelayEvent {
+        .error(.with { ($0.room, $0.explanation) = (request.room.description, "the relay can't read that now") })
     }
 
     /// Someone came or went: it is told a little later, together with what else changes.

@@ -129,6 +129,24 @@ import Testing
         #expect(MessageBatch(first: 7, frames: cut, sessions: sessions) == nil)
     }
 
+    @Test func `a batch that was stored holds messages, numbered as it says`() {
+        let batch = MessageBatch.of(["one", "two"], by: alice, from: 7)
+        #expect(MessageBatch(first: 8, frames: batch.frames, sessions: batch.authorSessions) == nil)
+        var pong = ByteBuffer()
+        Dialect.binary.write(.pong(WirePong()), to: &pong)
+        #expect(MessageBatch(first: 7, frames: pong, sessions: [1]) == nil)
+    }
+
+    @Test(
+        arguments: [
+            (0, 6, []), (9, 12, []), (8, 7, []), (1, 7, [7]), (8, UInt64.max, [8]), (0, .max, [7, 8]),
+        ] as [(UInt64, UInt64, [UInt64])]
+    )
+    func `a part of the log that a batch has little of, or nothing`(from: UInt64, through: UInt64, found: [UInt64]) {
+        let batch = MessageBatch.of(["one", "two"], by: alice, from: 7)
+        #expect(batch.messages(from: from, through: through).map(\.sequence) == found)
+    }
+
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `any pace of reading gives each reader all of the others' messages in order`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)

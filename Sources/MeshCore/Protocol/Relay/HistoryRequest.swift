@@ -47,26 +47,31 @@ package struct HistoryRequest: Equatable, Sendable {
         }
     }
 
-    /// The answer: as many of `messages`, which are those of ``range(first:head:)``, as a frame holds.
-    package func page(_ messages: [WireMessage], first: UInt64, head: UInt64) -> RelayEvent {
+    /// As many of `messages`, a part of ``range(first:head:)`` in order, as a frame holds, and at least one: for ``Edge``
+    /// `before` the newest, for `after` the oldest.
+    package func fitting(_ messages: [WireMessage]) -> [WireMessage] {
         var room = RelayLimits.frame / 2
         let fits = { (message: WireMessage) -> Bool in
-            // JSON may escape a byte as six, and a frame holds at least one message.
+            // JSON escapes a byte as two at the most.
             room -= 2 * message.text.utf8.count + 2 * message.data.count + 256
             return room >= 0
         }
-        var page = WirePage()
-        page.room = self.room.description
         switch edge {
-        case .before:
-            var kept: [WireMessage] = []
-            for message in messages.reversed() where kept.isEmpty || fits(message) { kept.append(message) }
-            page.messages = kept.reversed()
-            page.more = (page.messages.first?.sequence ?? first) > first
-        case .after:
-            for message in messages where page.messages.isEmpty || fits(message) { page.messages.append(message) }
-            page.more = (page.messages.last?.sequence ?? head) < head
+        case .before: return messages.suffix(max(1, messages.reversed().prefix(while: fits).count))
+        case .after: return Array(messages.prefix(max(1, messages.prefix(while: fits).count)))
         }
+    }
+
+    /// The answer: of `messages`, which are those of ``range(first:head:)``, what is ``fitting(_:)``.
+    package func page(_ messages: [WireMessage], first: UInt64, head: UInt64) -> RelayEvent {
+        var page = WirePage()
+        page.room = room.description
+        page.messages = fitting(messages)
+        page.more =
+            switch edge {
+            case .before: (page.messages.first?.sequence ?? first) > first
+            case .after: (page.messages.last?.sequence ?? head) < head
+            }
         return .page(page)
     }
 

@@ -88,15 +88,17 @@ package struct MessageBatch: Sendable {
         self.init(first: first, sessions: drafts.map(\.author.session), binary: encoding)
     }
 
-    /// What was stored: `frames` with a message of each of `sessions`.
+    /// What was stored: `frames` with a message of each of `sessions`, numbered from `first` on.
     ///
-    /// Nil if that is not what they are.
+    /// Nil if that is not what they are: each dialect is to have a form of each message.
     package init?(first: UInt64, frames: ByteBuffer, sessions: [UInt64]) {
         var encoding = Encoding(bytes: frames)
         var rest = frames
-        let decoder = FrameDecoder(limit: frames.readableBytes)
+        var decoder = RelayEventDecoder()
         while rest.readableBytes > 0 {
-            guard let frame = try? decoder.next(from: &rest), frame.readableBytes > 0 else { return nil }
+            guard case .message(let message)? = try? decoder.next(from: &rest),
+                message.sequence == first + UInt64(encoding.ends.count)
+            else { return nil }
             encoding.ends.append(rest.readerIndex)
         }
         guard !sessions.isEmpty, encoding.ends.count == sessions.count else { return nil }
@@ -141,11 +143,11 @@ package struct MessageBatch: Sendable {
 
     /// The messages from `from` to `through`, as values.
     package func messages(from: UInt64, through: UInt64) -> [WireMessage] {
+        guard from <= last, through >= first, from <= through else { return [] }
+        let range = Int(max(from, first) - first)...Int(min(through, last) - first)
+        guard var bytes = slice(Range(range), of: binary) else { return [] }
         var result: [WireMessage] = []
         var decoder = RelayEventDecoder()
-        let start = Int(max(from, first) - first)
-        let end = Int(min(through, last) + 1 - first)
-        guard start < end, var bytes = slice(start..<end, of: binary) else { return [] }
         while let event = try? decoder.next(from: &bytes) {
             if case .message(let message) = event { result.append(message) }
         }

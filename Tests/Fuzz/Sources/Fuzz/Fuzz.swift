@@ -26,6 +26,7 @@ enum Fuzz {
     /// Each with the name of its folder in the corpus.
     private static let targets: [String: @Sendable ([UInt8]) -> Void] = [
         "answers": fuzzAnswers,
+        "batches": fuzzBatches,
         "client": fuzzClient,
         "dialogue": fuzzDialogue,
         "events": fuzzEvents,
@@ -33,14 +34,18 @@ enum Fuzz {
         "frames": fuzzFrames,
         "lines": fuzzLines,
         "names": fuzzNames,
+        "origins": fuzzOrigins,
         "peer": fuzzPeer,
         "peer-messages-binary": fuzzBinaryPeerMessages,
         "peer-messages-json": fuzzJSONPeerMessages,
         "registrations": fuzzRegistrations,
         "requests-binary": fuzzBinaryRequests,
         "requests-json": fuzzJSONRequests,
+        "session": fuzzSession,
         "signatures": fuzzSignatures,
         "text": fuzzText,
+        "tickets": fuzzTickets,
+        "web-frames": fuzzWebFrames,
     ]
 }
 

@@ -1,0 +1,1 @@
+../../../../../Services/tcp_server/Web/OriginRule.swift
