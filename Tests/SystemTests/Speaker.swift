@@ -73,6 +73,13 @@ struct Speaker: Sendable {
         }
     }
 
+    /// The ids of what was said and has its place.
+    var accepted: [String] {
+        events.compactMap { event in
+            if case .accepted(let accepted) = event { accepted.clientMessageID } else { nil }
+        }
+    }
+
     private var events: [RelayEvent] {
         var bytes = connection.bytes
         if way == .webText || way == .webBinary {

@@ -16,7 +16,13 @@ struct BrowserPage: Sendable {
     }
 
     func go(to address: String) async throws {
-        try await call("Page.navigate", ["url": address])
+        var fault: String?
+        // The browser gives up what it loads when the machine gets another network, as other tests make them.
+        _ = try await eventually {
+            fault = try await call("Page.navigate", ["url": address])["errorText"] as? String
+            return fault != "net::ERR_NETWORK_CHANGED"
+        }
+        if let fault { throw Browser.Failure(words: "\(address): \(fault)") }
         try await shows("document.readyState === 'complete' && location.href !== 'about:blank'")
     }
 
