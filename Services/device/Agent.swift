@@ -2,6 +2,7 @@
 
 import Logging
 import MeshCore
+import MeshProgram
 import NIOCore
 
 /// Drives the table of peers and the outbox, and talks to people.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshCore
+import MeshProgram
 import NIOCore
 
 /// The registry's devices, for people and for programs.

@@ -7,14 +7,6 @@ import MeshCore
 import MeshProgram
 import NIOCore
 
-/// How the client shows what comes.
-enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-    /// For people.
-    case text
-    /// For machines: an object a line, as the relay's JSON dialect has them.
-    case json
-}
-
 /// What the client can be told.
 struct ClientOptions: ParsableArguments {
     @Option(help: "The relay's address or name. (default: 127.0.0.1)")

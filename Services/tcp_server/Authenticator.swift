@@ -49,7 +49,7 @@ final class Authenticator: Sendable {
             let accounts = file.current()
             let name = tickets.account(of: ticket, user: user, session: session) { accounts.hash(of: $0) }
             guard let name, let hash = accounts.hash(of: name) else { return .invalidTicket }
-            return .right(name, seal: tickets.seal(of: hash))
+            return .right(name, seal: tickets.seal(of: name, hash: hash))
         }
         return verdict.flatMapErrorThrowing { _ in .busy(retryAfter: .seconds(2)) }
     }
@@ -92,6 +92,6 @@ final class Authenticator: Sendable {
         let comparison = file.current().comparison(for: user)
         let isRight = PasswordHash.matches(password, comparison?.hash ?? fallback)
         guard isRight, let comparison, let name = comparison.name else { return .wrong }
-        return .right(name, seal: tickets.seal(of: comparison.hash))
+        return .right(name, seal: tickets.seal(of: name, hash: comparison.hash))
     }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Logging
+import MeshAdmin
 import MeshCore
 import MeshProgram
 import NIOCore
@@ -83,6 +84,15 @@ struct RelayOptions: ParsableArguments {
     @Flag(help: "Tell clients of the lines dialect, too, who comes and goes.")
     var linesPresence = false
 
+    @Option(
+        help: ArgumentHelp(
+            "The port, on 127.0.0.1 alone, of /healthz, /readyz, /metrics and the operator's commands; 0 takes a free "
+                + "one. (default: 9081, or a free one where that is taken)",
+            valueName: "port"
+        )
+    )
+    var adminPort: UInt16?
+
     @OptionGroup var common: CommonOptions
 }
 
@@ -98,6 +108,7 @@ struct Configuration {
     var durability: Durability
     var retention: Retention
     var ticketLife: TimeAmount
+    var adminPort = AdminServer.Port.preferably(9_081)
     var state: StateDirectory
     var tls: TLSConfiguration
     var fingerprint: KeyFingerprint
@@ -117,6 +128,7 @@ struct Configuration {
         let day = TimeSpan(.hours(24))
         ticketLife = settings.value("ticket-life", flag: options.ticketLife, default: day).amount
         logLevel = settings.value("log-level", flag: options.common.logLevel, default: LogLevel(.info))
+        if let port = settings.value("admin-port", flag: options.adminPort) { adminPort = .exactly(port) }
         let certificate = settings.value("tls-certificate", flag: options.tlsCertificate)
         let key = settings.value("tls-key", flag: options.tlsKey)
         if (certificate == nil) != (key == nil) { settings.fault("--tls-certificate and --tls-key go together") }

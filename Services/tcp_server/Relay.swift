@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -39,12 +40,14 @@ struct Relay: Service {
     }
 
     private let place: Place
-    private let authenticator: Authenticator
+    let authenticator: Authenticator
     private let store: any MessageStore
     private let tls: NIOSSLContext
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
     private let listening: @Sendable (SocketAddress) -> Void
+    /// The hall while it is open.
+    private let openHall = OpenHall()
 
     /// `listening` is told the address once connections are taken.
     init(
@@ -80,13 +83,21 @@ struct Relay: Service {
             throw ProgramFailure(.unavailable, Self.explanation(of: error, place))
         }
         if let address = channel.localAddress { listening(address) }
+        openHall.hall.withLock { $0 = hall }
         try? await gracefulShutdown()
+        openHall.hall.withLock { $0 = nil }
         try? await channel.close()
         let emptied = try await loop.flatSubmit { hall.value.shutDown() }.get()
         logger.notice("stopped", metadata: ["connections_told": "\(emptied)"])
         await authenticator.shutdown()
         try await group.shutdownGracefully()
         store.close()
+    }
+
+    /// Asks the hall something, on its event loop.
+    func onLoop<Answer: Sendable>(_ question: @escaping @Sendable (Hall) throws -> Answer) async throws -> Answer {
+        guard let hall = openHall.hall.withLock({ $0 }) else { throw NotRunning() }
+        return try await hall.eventLoop.submit { try question(hall.value) }.get()
     }
 
     /// What the store holds; with what is wrong with it, said.
@@ -128,10 +139,11 @@ struct Relay: Service {
     }
 
     /// The connections and the rooms, on their event loop.
-    fileprivate final class Hall {
+    final class Hall {
+        let surroundings: Surroundings
+        let loop: any EventLoop
+        var logger: Logger { relay.logger }
         private let relay: Relay
-        private let surroundings: Surroundings
-        private let loop: any EventLoop
         private var count = 0
         private var last: UInt64 = 0
         private var connections: [ObjectIdentifier: RelayConnection] = [:]
@@ -200,6 +212,14 @@ struct Relay: Service {
         }
     }
 }
+
+/// Where a running relay's hall is found from other threads.
+private final class OpenHall: Sendable {
+    let hall = Mutex<NIOLoopBound<Relay.Hall>?>(nil)
+}
+
+/// The relay has not started yet, or has stopped.
+struct NotRunning: Error {}
 
 extension SocketAddress {
     /// Whether the peer is on this machine.

@@ -2,8 +2,10 @@
 
 import ArgumentParser
 import Logging
+import MeshAdmin
 import MeshCore
 import MeshProgram
+import Metrics
 import NIOSSL
 
 @main
@@ -24,7 +26,9 @@ struct TcpServer: AsyncParsableCommand {
             Each option can also be set in the environment (TCP_SERVER_PORT=9000) and in the file given with --config.
             """,
         version: meshVersion,
-        subcommands: [Serve.self, User.self],
+        subcommands: [
+            Serve.self, User.self, RoomsCommand.self, WhoCommand.self, HistoryCommand.self, KickCommand.self,
+        ],
         defaultSubcommand: Serve.self
     )
 }
@@ -40,6 +44,8 @@ struct Serve: AsyncParsableCommand {
             let logger = startLogging(program: Configuration.program, level: configuration.logLevel.level)
             allowManyOpenFiles()
             warn(about: AccountFile(path: configuration.accountFile), logger)
+            let metrics = PrometheusMetrics()
+            MetricsSystem.bootstrap(metrics)
             let relay = Relay(
                 place: configuration.place,
                 authenticator: Authenticator(
@@ -55,7 +61,17 @@ struct Serve: AsyncParsableCommand {
                     metadata: ["address": "\(address.endpoint)", "certificate": "\(configuration.fingerprint)"]
                 )
             }
-            try await runServices([relay], patience: .seconds(2), logger: logger)
+            let admin = AdminServer(
+                port: configuration.adminPort,
+                keepingAccessIn: configuration.state,
+                surface: AdminSurface(metrics: metrics, isReady: relay.isReady, routes: relay.operatorRoutes),
+                logger: logger
+            )
+            do {
+                try await runServices([relay, admin], patience: .seconds(2), logger: logger)
+            } catch let fault as AdminPortFault {
+                throw ProgramFailure(.unavailable, "\(fault)")
+            }
         }
     }
 

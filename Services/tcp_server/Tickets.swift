@@ -5,25 +5,20 @@ import Foundation
 import MeshCore
 import Synchronization
 
-/// Makes tickets, knows its own again, and those that were revoked.
+/// Makes tickets, and knows its own again; those of an account can be revoked.
 final class Tickets: Sendable {
     /// For how long a ticket lets a session in.
     let life: Int64
     private let key: SymmetricKey
     private let directory: StateDirectory?
-    /// The sessions whose tickets are worth nothing, and until when that matters.
-    private let revoked: Mutex<[Session: Int64]>
-
-    private struct Session: Hashable {
-        let account: String
-        let name: String
-    }
+    /// How often the tickets of an account were revoked; those that were made before the last time hold no longer.
+    private let revocations: Mutex<[AccountName: Int]>
 
     /// Tickets of this process alone.
     init(life: Int64 = 86_400) {
         self.life = life
         (key, directory) = (SymmetricKey(size: .bits256), nil)
-        revoked = Mutex([:])
+        revocations = Mutex([:])
     }
 
     /// Tickets whose key is kept in a state directory, and made there at the first start.
@@ -39,13 +34,12 @@ final class Tickets: Sendable {
             try directory.write(key.withUnsafeBytes { Data($0) }.base64EncodedString() + "\n", to: Self.keyFile)
         }
         let lines = try directory.read(Self.revokedFile)?.split(separator: "\n") ?? []
-        let now = Int64(Date.now.timeIntervalSince1970)
-        let entries = lines.compactMap { line -> (Session, Int64)? in
-            let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-            guard words.count == 3, let until = Int64(words[0]), until > now else { return nil }
-            return (Session(account: String(words[1]), name: String(words[2])), until)
+        let entries = lines.compactMap { line -> (AccountName, Int)? in
+            let words = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard words.count == 2, let account = AccountName(words[0]), let times = Int(words[1]) else { return nil }
+            return (account, times)
         }
-        revoked = Mutex(Dictionary(entries) { max($0, $1) })
+        revocations = Mutex(Dictionary(entries) { max($0, $1) })
     }
 
     /// A ticket for a session, of an account whose password hash has this seal.
@@ -54,29 +48,28 @@ final class Tickets: Sendable {
         return SessionTicket(account: account, session: session, expires: expires, seal: seal).issued(with: key)
     }
 
-    /// What stands for an account's password hash in its tickets.
-    func seal(of hash: String) -> String { SessionTicket.seal(of: hash, key: key) }
+    /// What stands in the tickets of an account for its password's hash, and for how often they were revoked.
+    func seal(of account: AccountName, hash: String) -> String {
+        let times = revocations.withLock { $0[account] } ?? 0
+        return SessionTicket.seal(of: times == 0 ? hash : "\(times)\n\(hash)", key: key)
+    }
 
     /// Whose ticket that is, if it is one of `user` and `session` that holds; `hash` gives an account's password hash.
     func account(of text: String, user: String, session: String, hash: (AccountName) -> String?) -> AccountName? {
         guard let ticket = SessionTicket(text, key: key), ticket.session == session,
             user.isEmpty || user == ticket.account.description, let hash = hash(ticket.account),
-            ticket.isValid(at: Int64(Date.now.timeIntervalSince1970), seal: seal(of: hash))
+            ticket.isValid(at: Int64(Date.now.timeIntervalSince1970), seal: seal(of: ticket.account, hash: hash))
         else { return nil }
-        let key = Session(account: ticket.account.description, name: session)
-        return revoked.withLock { $0[key] } == nil ? ticket.account : nil
+        return ticket.account
     }
 
-    /// From now on the tickets of a session are worth nothing; blocks on the disk.
-    func revoke(_ account: AccountName, session: String) throws(FileFault) {
-        let now = Int64(Date.now.timeIntervalSince1970)
-        let entry = Session(account: account.description, name: session)
-        let text = revoked.withLock { revoked in
-            revoked = revoked.filter { $0.value > now }
-            revoked[entry] = now + life
-            return revoked.map { "\($0.value) \($0.key.account) \($0.key.name)\n" }.joined()
+    /// From now on the tickets that an account has are worth nothing; blocks on the disk.
+    func revoke(_ account: AccountName) throws(FileFault) {
+        try revocations.withLock { revocations throws(FileFault) in
+            revocations[account, default: 0] += 1
+            let text = revocations.map { "\($0.key):\($0.value)\n" }.sorted().joined()
+            try directory?.write(text, to: Self.revokedFile)
         }
-        try directory?.write(text, to: Self.revokedFile)
     }
 
     private static let keyFile = "ticket.key"

@@ -44,11 +44,4 @@ import Testing
     func `times are in seconds`(milliseconds: Int64, text: String) {
         #expect(TimeAmount.milliseconds(milliseconds).seconds == text)
     }
-
-    @Test func `a table is aligned`() {
-        var table = TextTable(["NAME", "ID"])
-        table.add(["a", "1"])
-        table.add(["longer", "2"])
-        #expect(table.text == "NAME    ID\na       1\nlonger  2")
-    }
 }

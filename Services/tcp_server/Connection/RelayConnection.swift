@@ -185,6 +185,19 @@ extension RelayConnection {
         flush()
     }
 
+    /// What an operator is told of it; nil before the login.
+    var figures: ClientFigures? {
+        guard let occupant else { return nil }
+        return ClientFigures(
+            user: occupant.author.account.description,
+            session: occupant.session,
+            dialect: "\(dialect)",
+            address: context?.remoteAddress?.endpoint ?? "?",
+            since: occupant.since,
+            rooms: readers.map { $0.room.name.description }
+        )
+    }
+
     /// An operator wants it gone.
     func kick() {
         perform(session.kicked())
@@ -478,6 +491,7 @@ extension RelayConnection {
         }
         let isLines = dialect == .lines
         occupant = Occupant(
+            since: .now,
             author: Author(account: name, sessionNamed: session),
             session: session,
             wantsPresence: isLines ? surroundings.tellsLinesPresence : entrance.wantsPresence
@@ -653,6 +667,7 @@ final class Surroundings {
 
 /// Who a connection is of, once it has logged in.
 private struct Occupant {
+    let since: Date
     let author: Author
     let session: String
     let wantsPresence: Bool

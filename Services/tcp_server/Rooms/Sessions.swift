@@ -35,6 +35,8 @@ final class Sessions {
         if sessions[account]?.isEmpty == true { sessions[account] = nil }
     }
 
+    var all: [RelayConnection] { sessions.values.flatMap(\.values) }
+
     /// The connections of an account, by session.
     func connections(of account: AccountName) -> [String: RelayConnection] { sessions[account] ?? [:] }
 }

@@ -60,6 +60,8 @@ final class SQLiteMessageStore: MessageStore {
     }
 
     func close() {
+        // GRDB closes the readers last, and those can't bring the log of what was written into the database.
+        _ = try? database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try? database.close()
     }
 }
@@ -174,13 +176,33 @@ extension SQLiteMessageStore {
         }
     }
 
-    /// The batches that are intact.
+    /// The batches that are intact: where a part of the database is damaged, those behind it.
     private static func batches(
         _ room: Int64,
         from: UInt64,
         bytes: Int,
         _ database: Database
     ) throws -> [MessageBatch] {
+        var batches: [MessageBatch] = []
+        var (start, step) = (from, UInt64(1))
+        while true {
+            do {
+                try readBatches(room, from: start, bytes: bytes, database, into: &batches)
+                return batches
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+                guard batches.isEmpty, start < sequenceMask / 4 else { return batches }
+                (start, step) = (start + step, 2 * step)
+            }
+        }
+    }
+
+    private static func readBatches(
+        _ room: Int64,
+        from: UInt64,
+        bytes: Int,
+        _ database: Database,
+        into batches: inout [MessageBatch]
+    ) throws {
         let range = try (key(room, 0), key(room + 1, 0))
         let start = try Int64.fetchOne(
             database.cachedStatement(sql: "SELECT max(key) FROM batch WHERE key >= ? AND key <= ?"),
@@ -192,14 +214,12 @@ extension SQLiteMessageStore {
             ),
             arguments: [start ?? range.0, range.1]
         )
-        var batches: [MessageBatch] = []
         var total = 0
         while total < bytes, batches.count < 1_000, let row = try rows.next() {
             guard let batch = batch(of: row)?.batch, batch.last >= from else { continue }
             batches.append(batch)
             total += batch.frames.readableBytes
         }
-        return batches
     }
 
     /// Nil for a row that is not as it was written.
@@ -222,10 +242,10 @@ extension SQLiteMessageStore {
             try database.unsafeRead { database in
                 let id = try Int64.fetchOne(database, sql: "SELECT id FROM store")
                 stored.id = id.map { UInt64(bitPattern: $0) } ?? stored.id
-                let rows = try Row.fetchAll(database, sql: "SELECT number, name, log FROM room ORDER BY number")
+                let rows = try Row.fetchAll(database, sql: "SELECT number, name, log, head FROM room ORDER BY number")
                 for row in rows {
                     guard let name = RoomName(row[1]) else { continue }
-                    let room = try loadRoom(row[0], database)
+                    let room = try loadRoom(row[0], dropped: UInt64(row[3] as Int64), database)
                     state.withLock { $0.rooms[name] = room }
                     let log = UInt64(bitPattern: row[2])
                     stored.rooms.append(.init(room: name, log: log, first: room.first, head: room.head))
@@ -241,9 +261,11 @@ extension SQLiteMessageStore {
         return stored
     }
 
-    private func loadRoom(_ number: Int64, _ database: Database) throws -> Room {
+    /// What there is of a room of which everything up to `dropped`, and maybe more, was let go once.
+    private func loadRoom(_ number: Int64, dropped: UInt64, _ database: Database) throws -> Room {
         var room = Room(number: number)
-        room.isStored = true
+        (room.first, room.head, room.isStored) = (dropped + 1, dropped, true)
+        var isFirst = true
         let range = try (Self.key(number, 0), Self.key(number + 1, 0))
         do {
             let rows = try Row.fetchCursor(
@@ -253,13 +275,19 @@ extension SQLiteMessageStore {
             )
             while let row = try rows.next() {
                 let first = UInt64((row[0] as Int64) & Self.sequenceMask)
-                if room.head == 0 { room.first = first }
+                if isFirst { room.first = first }
+                isFirst = false
                 room.head = first + UInt64(row[1] as Int) - 1
                 room.bytes += row[2]
             }
         } catch {
             let fault = Self.fault(error, path: path)
             state.withLock { $0.fault = fault }
+            // What lies behind the damage counts, too.
+            let sql = "SELECT key, count FROM batch WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1"
+            if let row = try? Row.fetchOne(database, sql: sql, arguments: [range.0, range.1]) {
+                room.head = UInt64((row[0] as Int64) & Self.sequenceMask) + UInt64(row[1] as Int) - 1
+            }
         }
         return room
     }
@@ -284,7 +312,10 @@ extension SQLiteMessageStore {
             while let row = try rows.next(), count < window.messages || row[4] as Int64 >= earliest,
                 count < window.limit
             {
-                guard let (batch, ids) = Self.batch(of: row) else { continue }
+                guard let (batch, ids) = Self.batch(of: row) else {
+                    state.withLock { $0.fault = $0.fault ?? Self.damage(path, "messages are not as they were written") }
+                    continue
+                }
                 count += batch.count
                 let messages = batch.messages(from: batch.first, through: batch.last)
                 for (message, id) in zip(messages, ids).reversed() where !id.isEmpty {
@@ -345,6 +376,11 @@ extension SQLiteMessageStore {
                 sql: "DELETE FROM batch WHERE key >= ? AND key < ?",
                 arguments: [range.0, try Self.key(room.number, room.first)]
             )
+            // The numbers go on behind it, also where nothing is left.
+            try database.execute(
+                sql: "UPDATE room SET head = ? WHERE number = ?",
+                arguments: [Int64(room.first) - 1, room.number]
+            )
             changed[name] = room
         }
         return changed
@@ -379,7 +415,10 @@ extension SQLiteMessageStore {
             try database.execute(
                 sql: """
                     CREATE TABLE IF NOT EXISTS store (id INTEGER PRIMARY KEY);
-                    CREATE TABLE IF NOT EXISTS room (number INTEGER PRIMARY KEY, name TEXT NOT NULL, log INTEGER NOT NULL);
+                    CREATE TABLE IF NOT EXISTS room (
+                        number INTEGER PRIMARY KEY, name TEXT NOT NULL, log INTEGER NOT NULL,
+                        head INTEGER NOT NULL DEFAULT 0
+                    );
                     CREATE TABLE IF NOT EXISTS batch (
                         key INTEGER PRIMARY KEY, count INTEGER NOT NULL, time INTEGER NOT NULL, frames BLOB NOT NULL,
                         origins BLOB NOT NULL, checksum BLOB NOT NULL
@@ -395,6 +434,10 @@ extension SQLiteMessageStore {
     private static func openToRead(_ path: String) throws -> DatabasePool {
         var configuration = GRDB.Configuration()
         configuration.readonly = true
+        configuration.prepareDatabase { database in
+            // A file that is shorter than it should be is not read at all otherwise.
+            try database.execute(sql: "PRAGMA writable_schema = ON")
+        }
         configuration.maximumReaderCount = 2
         return try DatabasePool(path: path, configuration: configuration)
     }
@@ -418,6 +461,14 @@ extension SQLiteMessageStore {
         return Data(hash.finalize().prefix(8))
     }
 
+    private static func damage(_ path: String, _ reason: String) -> StoreFault {
+        StoreFault(
+            .damaged,
+            "\(path) is damaged: \(reason); what is intact of it is served, and nothing new taken: put a copy from before "
+                + "in its place, or move it away to begin anew"
+        )
+    }
+
     /// Nothing of the database's own words but its reason gets out.
     private static func fault(_ error: any Error, path: String) -> StoreFault {
         if let fault = error as? StoreFault { return fault }
@@ -426,8 +477,7 @@ extension SQLiteMessageStore {
         return switch error.resultCode {
         case .SQLITE_FULL: StoreFault(.full, "there is no room left for \(path)")
         case .SQLITE_READONLY, .SQLITE_PERM: StoreFault(.readOnly, "can't write to \(path): \(reason)")
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            StoreFault(.damaged, "\(path) is damaged: \(reason); what is intact of it is served")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: damage(path, reason)
         default: StoreFault(.unusable, "can't use \(path): \(reason)")
         }
     }

@@ -15,15 +15,21 @@ package struct HistoryRequest: Equatable, Sendable {
     /// How many messages, at the most.
     package let limit: Int
 
-    init(_ history: WireHistory, in room: RoomName) {
+    /// `limit` is at most 100, whatever is asked for.
+    package init(room: RoomName, edge: Edge, limit: Int) {
         self.room = room
-        edge =
+        self.edge = edge
+        self.limit = max(1, min(limit, Self.most))
+    }
+
+    init(_ history: WireHistory, in room: RoomName) {
+        let edge: Edge =
             switch history.edge {
             case .after(let sequence): .after(sequence)
             case .before(let sequence): .before(sequence)
             case nil: .before(0)
             }
-        limit = history.limit == 0 ? Self.most : min(Int(history.limit), Self.most)
+        self.init(room: room, edge: edge, limit: history.limit == 0 ? Self.most : Int(history.limit))
     }
 
     /// Which messages of a log those are; nil for none.

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Rows under headings, the columns aligned.
-struct TextTable {
-    let headings: [String]
+package struct TextTable {
+    private let headings: [String]
     private var rows: [[String]] = []
 
-    init(_ headings: [String]) {
+    package init(_ headings: [String]) {
         self.headings = headings
     }
 
-    mutating func add(_ row: [String]) {
+    package mutating func add(_ row: [String]) {
         rows.append(row)
     }
 
-    var text: String {
+    package var text: String {
         let widths = headings.indices.map { column in
             ([headings] + rows).map { $0[column].count }.max() ?? 0
         }
