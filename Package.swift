@@ -125,9 +125,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics,
-                nioCore,
-                nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle,
+                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, collections, crypto, grdb, logging,
+                metrics, nioCore, nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours
@@ -200,7 +199,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: ours),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["MeshCore", "TestSupport", nioCore, nioPosix, nioSSL, protobuf],
+            dependencies: ["MeshCore", "TestSupport", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf],
             swiftSettings: ours
         ),
     ]
