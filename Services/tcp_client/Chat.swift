@@ -30,7 +30,8 @@ struct Chat {
         try await probe(dialer)
         let loop = group.next()
         let finished = loop.makePromise(of: RelayClient.Outcome.self)
-        let (screen, editor) = (screen, editor)
+        let (screen, editor, room) = (screen, editor, configuration.room)
+        let reading = configuration.takesCommands ? Input.Reading.commands : .texts
         let (welcomed, welcome) = AsyncStream.makeStream(of: Void.self)
         let surroundings = RelayLink.Surroundings(
             show: { line in
@@ -39,10 +40,9 @@ struct Chat {
             },
             askForCredentials: { await login.ask() }
         )
-        let machine = RelayClient(
-            session: String(UInt64.random(in: .min ... .max), radix: 16),
-            policy: .init(patience: configuration.patience, passwords: login.attempts)
-        )
+        var policy = RelayClient.Policy(patience: configuration.patience, passwords: login.attempts)
+        policy.wantsPresence = configuration.wantsPresence ?? isInteractive
+        let machine = RelayClient(session: String(UInt64.random(in: .min ... .max), radix: 16), policy: policy)
         let link = try await loop.submit {
             let link = RelayLink(
                 machine: machine,
@@ -52,6 +52,8 @@ struct Chat {
                 loop: loop
             )
             link.start()
+            // Line 0: nobody typed it.
+            if room != .lobby { _ = link.submit(.join(room), line: 0) }
             return NIOLoopBound(link, eventLoop: loop)
         }.get()
         // Ends when the conversation does, at the latest with this function.
@@ -59,7 +61,7 @@ struct Chat {
             // Before the login is done the keyboard belongs to the questions for name and password.
             for await _ in welcomed.prefix(1) {
                 let input = Input(link: link, loop: loop, screen: screen)
-                if let editor { await input.type(into: editor) } else { input.pipeStandardInput() }
+                if let editor { await input.type(into: editor) } else { input.pipeStandardInput(reading: reading) }
             }
         }
         defer { typing.cancel() }
@@ -120,12 +122,14 @@ struct Chat {
         switch outcome {
         case .left:
             if isInteractive { print("Exiting...") }
-            let failed = screen.failedTexts
-            if failed > 0, !isInteractive { throw ProgramFailure(.badInput, "\(failed) lines were not sent") }
+            let failed = screen.failedLines
+            if failed > 0, !isInteractive {
+                throw ProgramFailure(.badInput, failed == 1 ? "1 line was refused" : "\(failed) lines were refused")
+            }
         case .unreachable(let reason):
             throw ProgramFailure(.unavailable, "no relay at \(configuration.relay): \(reason)")
-        case .refused(let reason):
-            throw ProgramFailure(.notPermitted, reason)
+        case .refused(let reason, let unaccepted):
+            throw ProgramFailure(.notPermitted, "\(reason)\(loss(unaccepted))")
         case .lost(let reason, let unaccepted):
             throw ProgramFailure(.unavailable, "left: \(reason)\(loss(unaccepted))")
         case .distrusted(let reason, let unaccepted):

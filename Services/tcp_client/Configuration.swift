@@ -29,6 +29,23 @@ struct ClientOptions: ParsableArguments {
     )
     var passwordFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where what is typed is said: a room, or @user for one person alone. (default: lobby)",
+            valueName: "room"
+        )
+    )
+    var room: String?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Tell who joins and who leaves. (default: --presence at a terminal, else --no-presence)"
+    )
+    var presence: Bool?
+
+    @Flag(help: "Without a terminal: take /join and the other commands too, not only texts.")
+    var commands = false
+
     @Option(help: "What is written: text, or json (an object a line). (default: text)")
     var format: OutputFormat?
 
@@ -44,6 +61,11 @@ struct Configuration {
     var speaksTLS: Bool
     var user: String?
     var passwordFile: String?
+    /// Where one talks at first.
+    var room: RoomName
+    /// Nil where it depends on who reads.
+    var wantsPresence: Bool?
+    var takesCommands: Bool
     var format: OutputFormat
     var patience: TimeAmount
     var state: StateDirectory
@@ -58,12 +80,19 @@ struct Configuration {
         user = settings.value("user", flag: options.user)
         let variable = ProcessInfo.processInfo.environment["MESH_PASSWORD_FILE"]
         passwordFile = settings.value("password-file", flag: options.passwordFile ?? variable)
+        let room = settings.value("room", flag: options.room, default: RoomName.lobby.description)
+        wantsPresence = settings.value("presence", flag: options.presence)
+        takesCommands = settings.value("commands", flag: options.commands ? true : nil, default: false)
         format = settings.value("format", flag: options.format, default: .text)
         patience = settings.value("give-up-after", flag: options.giveUpAfter, default: TimeSpan(.minutes(10))).amount
         let directory = settings.value("state-dir", flag: options.common.stateDir)
         let relay = Endpoint(host: host, port: port)
         if relay == nil { settings.fault("--host '\(host.printable)' is neither an address nor a name") }
         if let user, AccountName(user) == nil { settings.fault("--user '\(user.printable)': \(AccountName.rule)") }
+        do { self.room = try TypedLine.room(room) } catch {
+            self.room = .lobby
+            settings.fault("--room: \(error)")
+        }
         try settings.check()
         guard let relay else { throw ProgramFailure(.configuration, "no relay") }
         self.relay = relay

@@ -7,17 +7,38 @@ import NIOCore
 
 /// Hands what is typed, or read, to the link, no faster than the link takes it.
 struct Input: Sendable {
+    /// How the lines of standard input are read where there is no terminal.
+    enum Reading: Equatable, Sendable {
+        /// Each is a text as it stands, but for `exit`.
+        case texts
+        /// As they are read at a terminal.
+        case commands
+    }
+
     let link: NIOLoopBound<RelayLink>
     let loop: any EventLoop
     let screen: Screen
 
     /// What is typed into `editor`, until `exit` or the end of the input.
     func type(into editor: LineEditor) async {
+        var number = 0
         for await line in editor.lines() {
-            let text = line.trimmingCharacters(in: .whitespaces)
-            if text == "exit" { break }
-            if !text.isEmpty { try? await submit(text).get() }
+            number += 1
+            do {
+                switch try TypedLine(line) {
+                case .nothing: continue
+                case .command(let command): try? await submit(command, line: number).get()
+                case .help: screen.answer(TypedLine.explanation)
+                case .exit: return await sayWhatWaits()
+                }
+            } catch {
+                screen.refuse(line: number, because: "\(error)")
+            }
         }
+        await sayWhatWaits()
+    }
+
+    private func sayWhatWaits() async {
         let waiting = try? await loop.submit { link.value.unaccepted }.get()
         if let waiting, waiting > 0 {
             screen.note("Waiting until the relay has \(waiting) more messages. Ctrl-C leaves without.")
@@ -26,19 +47,23 @@ struct Input: Sendable {
     }
 
     /// The lines of standard input, until `exit` or its end, on a thread of their own: reading blocks.
-    func pipeStandardInput() {
+    func pipeStandardInput(reading: Reading) {
         let thread = Thread {
             var lines = StandardInputLines()
             var number = 0
             while let line = lines.next() {
                 number += 1
                 guard let text = String(validating: line.readableBytesView, as: UTF8.self) else {
-                    screen.show(.failed(text: "line \(number)", because: "it is not UTF-8"))
+                    screen.refuse(line: number, because: "it is not UTF-8")
                     continue
                 }
-                if text == "exit" { break }
-                // The wait ends at the latest when the conversation does.
-                if !text.isEmpty { try? submit(text).wait() }
+                do {
+                    guard try pass(text, number, reading) else { break }
+                } catch {
+                    // What follows may be meant for a room that this command was to go to.
+                    screen.refuse(line: number, because: "\(error); what follows was not read")
+                    break
+                }
             }
             end()
         }
@@ -46,8 +71,25 @@ struct Input: Sendable {
         thread.start()
     }
 
-    private func submit(_ text: String) -> EventLoopFuture<Void> {
-        loop.flatSubmit { link.value.submit(text) }
+    /// Hands on a line of standard input; false for the last.
+    private func pass(_ text: String, _ number: Int, _ reading: Reading) throws(TypedLineFault) -> Bool {
+        let line: TypedLine =
+            switch reading {
+            case .commands: try TypedLine(text)
+            case .texts: text.isEmpty ? .nothing : text == "exit" ? .exit : .command(.say(text))
+            }
+        switch line {
+        case .nothing: return true
+        // The wait ends at the latest when the conversation does.
+        case .command(let command): try? submit(command, line: number).wait()
+        case .help: screen.answer(TypedLine.explanation)
+        case .exit: return false
+        }
+        return true
+    }
+
+    private func submit(_ command: RelayClient.Command, line: Int) -> EventLoopFuture<Void> {
+        loop.flatSubmit { link.value.submit(command, line: line) }
     }
 
     private func end() {

@@ -45,12 +45,12 @@ final class RelayLink {
 
     func start() { perform(machine.started()) }
 
-    /// Sends a text.
+    /// Does what the line of this number says.
     ///
     /// The future is there when another may be handed over.
-    func submit(_ text: String) -> EventLoopFuture<Void> {
-        perform(machine.typed(text))
-        if machine.takesTexts { return loop.makeSucceededVoidFuture() }
+    func submit(_ command: RelayClient.Command, line: Int) -> EventLoopFuture<Void> {
+        perform(machine.typed(command, line: line))
+        if machine.takesLines { return loop.makeSucceededVoidFuture() }
         let place = loop.makePromise(of: Void.self)
         waitingForPlace.append(place)
         return place.futureResult
@@ -74,7 +74,7 @@ final class RelayLink {
         }
         // One flush for all that was sent.
         channel?.flush()
-        if machine.takesTexts, !waitingForPlace.isEmpty {
+        if machine.takesLines, !waitingForPlace.isEmpty {
             let places = waitingForPlace
             waitingForPlace = []
             for place in places { place.succeed() }

@@ -48,6 +48,12 @@ static inline void edit_set_defaults(EditLine *line, History *past) {
     el_set(line, EL_BIND, "^R", "em-inc-search-prev", NULL);
 }
 
+/// Sets the terminal up for editing again, after it was somebody else's.
+static inline void edit_prepare_again(EditLine *line) {
+    el_set(line, EL_PREP_TERM, 0);
+    el_set(line, EL_PREP_TERM, 1);
+}
+
 /// Draws the prompt and the line anew, the cursor being at the beginning of an empty row.
 static inline int edit_refresh(EditLine *line) {
     return el_set(line, EL_REFRESH);

@@ -27,8 +27,9 @@ import Testing
             defer { relay.process.kill() }
             let mixed = try await shell("printf 'fine\\n\\xff\\n\\x1b[2J\\n' | \(relay.clientCommand("alice"))")
             #expect(mixed.exitCode == 65)
-            #expect(mixed.output.contains("it is not UTF-8: line 2") && !mixed.output.contains("\u{1B}"))
-            #expect(mixed.output.contains("2 lines were not sent"))
+            #expect(mixed.output.contains("line 2: it is not UTF-8") && !mixed.output.contains("\u{1B}"))
+            #expect(mixed.output.contains("line 3: Not sent, since it has control characters"))
+            #expect(mixed.output.contains("2 lines were refused"))
         }
     }
 
@@ -107,13 +108,71 @@ import Testing
                 #expect(await terminal.shows(/\[bob\]: see/))
                 #expect(
                     await terminal.shows(
-                        /\[carol\]: a\n\[carol\]: \[bob\]: forged \\u\{202E\}\n> a line that is longer/
+                        /\[carol\]: a\n\[carol\]: \[bob\]: forged \\u\{202E\}\n(\* .*\n)*> a line that is longer/
                     )
                 )
                 try await terminal.type(", and all")
                 #expect(await json.says("\(long), and all"))
+                #expect(await terminal.shows(/✓ a line that is longer/))
                 try await terminal.type("exit")
                 #expect(await terminal.shows(/Exiting\.\.\.\nleft 0/))
+            }
+        }
+    }
+
+    @Test func `a filter takes lines as they are, and commands when it is told to`() async throws {
+        try await withTemporaryDirectory { directory in
+            let relay = try await RunningRelay.start(in: directory)
+            defer { relay.process.kill() }
+            let alice = relay.clientCommand("alice")
+            let literal = try await shell("printf '/etc/fstab\\n//x\\n' | \(alice) --room dev")
+            #expect(literal.exitCode == 0, "\(literal.output)")
+            let commands = try await shell(
+                "printf '/join dev\\n//slash\\n/msg bob alone\\n/who\\n/history 9\\n' | \(alice) --commands"
+            )
+            #expect(commands.exitCode == 0)
+            #expect(commands.output.contains("* In #dev: alice.\n"))
+            for text in ["/etc/fstab", "//x"] { #expect(commands.output.contains("#dev [alice]: \(text)\n")) }
+            let carol = try await shell("echo /history | \(relay.clientCommand("carol")) --room dev --commands")
+            #expect(carol.output.contains("#dev [alice]: /slash\n"))
+            let bob = try await shell("printf '/history\\n' | \(relay.clientCommand("bob")) --room @alice --commands")
+            #expect(bob.output.contains("[alice, to you]: alone\n"))
+            // What follows a wrong command is not said in a room that it may not be meant for.
+            let wrong = try await shell("printf '/join Dev\\nsecret\\n' | \(alice) --commands")
+            #expect(wrong.exitCode == 65 && wrong.output.contains("line 1: 'Dev' can't be a name: "))
+            let history = try await shell("printf '/history\\n' | \(alice) --commands --format json")
+            #expect(history.output.contains(#""page":"#) && !history.output.contains("secret"))
+        }
+    }
+
+    @Test func `at a terminal each own line is marked, and the prompt names the room`() async throws {
+        try await withTemporaryDirectory { directory in
+            let relay = try await RunningRelay.start(in: directory)
+            defer { relay.process.kill() }
+            try await Terminal.with(directory) { terminal in
+                try await terminal.run(relay.clientCommand("alice"))
+                #expect(await terminal.shows(/Welcome, alice!.*\n>$/))
+                try await terminal.type("hello")
+                #expect(await terminal.shows(/\n✓ hello\n/))
+                try await terminal.type("/join dev")
+                #expect(await terminal.shows(/> \/join dev\n\* You are in #dev\.\n> #dev:$/))
+                try await terminal.type("in dev")
+                #expect(await terminal.shows(/\n✓ #dev: in dev\n/))
+                try await terminal.type("/jion dev")
+                #expect(await terminal.shows(/✗ #dev: \/jion dev\n\* \/jion is no command: \/help lists them/))
+                try await terminal.type("/msg nobody hi")
+                #expect(
+                    await terminal.shows(/✗ #dev: \/msg nobody hi\n\* Not sent, since there is no account nobody: hi/)
+                )
+                relay.process.kill()
+                #expect(await terminal.shows(/Server disconnected:/))
+                try await terminal.type("typed meanwhile")
+                #expect(await terminal.shows(/> #dev: typed meanwhile\n> #dev:$/))
+                let again = try await RunningRelay.start(in: directory, port: relay.port)
+                defer { again.process.kill() }
+                #expect(await terminal.shows(/✓ #dev: typed meanwhile\n\* Connected again\.\n> #dev:$/))
+                try await terminal.type("exit")
+                #expect(await terminal.shows(/Exiting\.\.\./))
             }
         }
     }

@@ -15,7 +15,7 @@ final class Terminal {
     /// A terminal that is there while `body` runs.
     static func with(_ directory: String, _ body: (Terminal) async throws -> Void) async throws {
         let terminal = Terminal(socket: "\(directory)/tmux")
-        let start = "tmux -S \(terminal.socket) -f /dev/null new-session -d -x 60 -y 40 'PS1=\\$ bash --norc'"
+        let start = "tmux -u -S \(terminal.socket) -f /dev/null new-session -d -x 60 -y 40 'PS1=\\$ bash --norc'"
         // The server stays: it must not keep open what tells that the shell has ended.
         let closing = "for fd in $(ls /proc/self/fd); do if [ $fd -gt 2 ]; then eval \"exec $fd>&-\"; fi; done"
         let started = try await shell("(\(closing); \(start)) </dev/null >/dev/null 2>&1")
@@ -39,7 +39,7 @@ final class Terminal {
 
     /// The screen's lines without the spaces and the empty lines at their ends.
     func screen() async throws -> String {
-        let lines = try await shell("tmux -S \(socket) capture-pane -p").output.split(separator: "\n")
+        let lines = try await shell("tmux -u -S \(socket) capture-pane -p").output.split(separator: "\n")
         return lines.map { $0.trimmingSuffix(" ") }.joined(separator: "\n")
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CEdit
+import Dispatch
 import Foundation
 import Synchronization
 
@@ -11,20 +12,37 @@ import Synchronization
 /// ``print(_:)`` alike. So no lock is held while the terminal is written to, and no output comes between two halves of
 /// libedit's.
 package final class LineEditor: Sendable {
-    private let prompt: String
+    /// What is on the screen; the editor's thread has it to itself.
+    private let display: Mutex<Display>
     private let outbox = Mutex(Outbox())
     /// A byte in the pipe says that the outbox has changed.
     private let wakeup: (reader: Int32, writer: Int32)
     private let terminalBefore: termios?
 
     private struct Outbox {
-        var lines: [String] = []
+        var outputs: [Output] = []
+        /// Before that nobody types, and there is no prompt.
+        var isEditing = false
         var isClosed = false
+    }
+
+    fileprivate struct Display {
+        var prompt: String
+        var typed = 0
+        var rows = TypedRows()
+    }
+
+    fileprivate enum Output {
+        case text(String)
+        case mark(String, line: Int, elsePrint: String?)
+        case prompt(String)
+        /// The terminal was somebody else's meanwhile.
+        case resumed
     }
 
     /// An editor on standard input and output, which are a terminal.
     package init(prompt: String) throws(ProgramFailure) {
-        self.prompt = prompt
+        display = Mutex(Display(prompt: prompt))
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw ProgramFailure(.system, "no pipe for the prompt: \(systemError())") }
         for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
@@ -43,6 +61,7 @@ package final class LineEditor: Sendable {
     /// To be asked for once.
     package func lines() -> AsyncStream<String> {
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
+        outbox.withLock { $0.isEditing = true }
         let thread = Thread { [self] in
             edit { continuation.yield($0) }
             continuation.finish()
@@ -53,21 +72,42 @@ package final class LineEditor: Sendable {
     }
 
     /// Shows `text` on lines of its own, above what is being typed.
-    package func print(_ text: String) {
-        outbox.withLock { $0.lines.append(text) }
+    package func print(_ text: String) { put(.text(text)) }
+
+    /// Puts a mark, one column wide, in the place of the first character of the line that was typed as number `line`.
+    ///
+    /// Lines are counted from 1. If it is no longer to be seen, `text` is printed.
+    package func mark(_ mark: String, line: Int, elsePrint text: String?) {
+        put(.mark(mark, line: line, elsePrint: text))
+    }
+
+    /// Asks with another prompt from now on.
+    package func setPrompt(_ text: String) { put(.prompt(text)) }
+
+    private func put(_ output: Output) {
+        outbox.withLock { outbox in
+            if case .text(let text) = output, !outbox.isEditing {
+                writeAll(text + "\n")
+            } else {
+                outbox.outputs.append(output)
+            }
+        }
         wake()
     }
 
     /// Ends the input, prints what is left and gives the terminal back as it was.
     package func close() {
         let (left, isClosedAlready) = outbox.withLock { outbox in
-            defer { outbox = Outbox(lines: [], isClosed: true) }
-            return (outbox.lines, outbox.isClosed)
+            defer { outbox = Outbox(isClosed: true) }
+            return (outbox.outputs, outbox.isClosed)
         }
         wake()
         if var terminal = terminalBefore { tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal) }
+        if isClosedAlready { return }
         // The prompt that waits for a line that will not come gives way.
-        if !isClosedAlready { writeAll("\r\u{1B}[J" + left.map { $0 + "\n" }.joined()) }
+        writeAll(
+            display.withLock { display in left.reduce(into: "\r\u{1B}[J") { $0 += display.apply($1, inputRows: 0) } }
+        )
     }
 
     private func wake() {
@@ -87,9 +127,11 @@ package final class LineEditor: Sendable {
         edit_set_defaults(line, past)
         // The editor outlives the thread's body, which holds it: unretained is enough.
         edit_set_context(line, Unmanaged.passUnretained(self).toOpaque())
-        let promptText = strdup(prompt)
-        defer { free(promptText) }
-        currentPrompt = promptText
+        setCurrentPrompt(display.withLock(\.prompt))
+        let continued = DispatchSource.makeSignalSource(signal: SIGCONT)
+        continued.setEventHandler { [self] in put(.resumed) }
+        continued.resume()
+        defer { continued.cancel() }
         edit_set_prompt(line) { _ in currentPrompt }
         edit_set_reader(line) { line, character in
             guard let line, let character, let context = edit_context(line) else { return -1 }
@@ -103,6 +145,11 @@ package final class LineEditor: Sendable {
             let text = String(cString: bytes)
             let trimmed = text.hasSuffix("\n") ? String(text.dropLast()) : text
             if !trimmed.isEmpty { edit_history_add(past, bytes) }
+            display.withLock { display in
+                display.typed += 1
+                display.rows.resized(to: Self.terminalSize())
+                display.rows.typed(display.typed, display.prompt + trimmed)
+            }
             typed(trimmed)
         }
         if !outbox.withLock({ $0.isClosed }) { writeAll("\r\n") }
@@ -127,6 +174,8 @@ package final class LineEditor: Sendable {
             let count = read(STDIN_FILENO, &byte, 1)
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
             guard count == 1 else { return Int32(count) }
+            // Ctrl-L clears the screen.
+            if byte == 0x0C { display.withLock { $0.rows.forget() } }
             bytes.append(byte)
             if let scalar = String(validating: bytes, as: UTF8.self)?.unicodeScalars.first {
                 character.pointee = wchar_t(scalar.value)
@@ -140,33 +189,77 @@ package final class LineEditor: Sendable {
     private func showOutbox(above line: OpaquePointer) {
         var drained = [UInt8](repeating: 0, count: 256)
         while read(wakeup.reader, &drained, drained.count) > 0 {}
-        let lines = outbox.withLock { outbox in
-            defer { outbox.lines = [] }
-            return outbox.isClosed ? [] : outbox.lines
+        let outputs = outbox.withLock { outbox in
+            defer { outbox.outputs = [] }
+            return outbox.isClosed ? [] : outbox.outputs
         }
-        if lines.isEmpty { return }
+        if outputs.isEmpty { return }
+        if outputs.contains(where: { if case .resumed = $0 { true } else { false } }) { edit_prepare_again(line) }
         el_resize(line)
-        let text = lines.joined(separator: "\n").replacing("\n", with: "\r\n")
-        let rows = rowsAboveCursor(of: line)
-        writeAll((rows > 0 ? "\u{1B}[\(rows)A" : "") + "\r\u{1B}[J" + text + "\r\n")
+        let text = display.withLock { display in
+            let size = Self.terminalSize()
+            display.rows.resized(to: size)
+            let typed = el_wline(line)?.pointee
+            let above = Self.rows(from: typed?.buffer, to: typed?.cursor, display.prompt, size)
+            let all = Self.rows(from: typed?.buffer, to: typed?.lastchar, display.prompt, size)
+            let begin = (above > 0 ? "\u{1B}[\(above)A" : "") + "\r\u{1B}[J"
+            return outputs.reduce(into: begin) { $0 += display.apply($1, inputRows: all) }
+        }
+        setCurrentPrompt(display.withLock(\.prompt))
+        writeAll(text)
         edit_refresh(line)
     }
 
-    /// How many rows of the terminal the prompt and the text before the cursor fill.
-    private func rowsAboveCursor(of line: OpaquePointer) -> Int {
-        guard let typed = el_wline(line)?.pointee else { return 0 }
-        let before = UnsafeBufferPointer(start: typed.buffer, count: typed.cursor - typed.buffer)
-        let width = prompt.count + before.reduce(0) { $0 + max(0, Int(wcwidth($1))) }
+    /// How many rows of the terminal the prompt and what is typed behind it fill, besides the first.
+    private static func rows(
+        from start: UnsafePointer<wchar_t>?,
+        to end: UnsafePointer<wchar_t>?,
+        _ prompt: String,
+        _ size: TypedRows.Size
+    ) -> Int {
+        guard size.columns > 0, let start, let end else { return 0 }
+        let text = UnsafeBufferPointer(start: start, count: end - start)
+        return (prompt.count + text.reduce(0) { $0 + max(0, Int(wcwidth($1))) }) / size.columns
+    }
+
+    private static func terminalSize() -> TypedRows.Size {
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 0 }
-        return width / Int(size.ws_col)
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 else { return .init(columns: 0, rows: 0) }
+        return .init(columns: Int(size.ws_col), rows: Int(size.ws_row))
+    }
+}
+
+extension LineEditor.Display {
+    /// What is to be written, where the prompt was, for the output to be seen.
+    fileprivate mutating func apply(_ output: LineEditor.Output, inputRows: Int) -> String {
+        switch output {
+        case .text(let text):
+            rows.printed(text)
+            return text.replacing("\n", with: "\r\n") + "\r\n"
+        case .mark(let mark, let line, let text):
+            guard let up = rows.rowsUp(to: line, inputRows: inputRows) else {
+                return text.map { apply(.text($0), inputRows: inputRows) } ?? ""
+            }
+            return "\u{1B}[\(up)A\r\(mark)\u{1B}[\(up)B\r"
+        case .prompt(let text):
+            prompt = text
+            return ""
+        case .resumed:
+            rows.forget()
+            return ""
+        }
     }
 }
 
 /// The prompt of the one editor that a process has: libedit asks for it by a function without a context.
 ///
-/// Set by the editor's thread before that function is, and read on that thread alone.
+/// Set and read on the editor's thread alone.
 private nonisolated(unsafe) var currentPrompt: UnsafeMutablePointer<CChar>?
+
+private func setCurrentPrompt(_ text: String) {
+    free(currentPrompt)
+    currentPrompt = strdup(text)
+}
 
 private func writeAll(_ text: String) {
     var rest = Array(text.utf8)[...]

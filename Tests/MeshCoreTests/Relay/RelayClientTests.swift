@@ -22,25 +22,34 @@ import Testing
         )
     }
 
-    private func publish(_ number: Int, _ text: String) -> RelayClient.Action {
-        .send(.publish(.with { ($0.clientMessageID, $0.text) = ("s-\(number)", text) }))
+    /// What is done to publish a text, which is the only thing typed in line `number`.
+    private func publish(_ number: Int, _ text: String, in room: String = "lobby") -> [RelayClient.Action] {
+        let publish = WirePublish.with { ($0.clientMessageID, $0.room, $0.text) = ("s-\(number)", room, text) }
+        return [.send(.publish(publish)), .show(.sent(line: number))]
     }
 
-    private func welcome(log: UInt64, head: UInt64) -> RelayEvent {
-        .welcome(
-            .with {
-                $0.user = "alice"
-                $0.heads = [.with { ($0.room, $0.log, $0.sequence) = ("lobby", log, head) }]
-            }
-        )
+    private func welcome(log: UInt64, head: UInt64, ticket: String = "") -> RelayEvent {
+        .welcome(greeting([position("lobby", log, head)], ticket: ticket))
     }
 
-    private func message(_ sequence: UInt64) -> WireMessage {
-        .with { ($0.room, $0.sequence, $0.sender, $0.text) = ("lobby", sequence, "bob", "hi") }
+    private func greeting(_ heads: [WirePosition], ticket: String = "") -> WireWelcome {
+        .with { ($0.user, $0.heads, $0.ticket) = ("alice", heads, ticket) }
+    }
+
+    private func position(_ room: String, _ log: UInt64, _ sequence: UInt64) -> WirePosition {
+        .with { ($0.room, $0.log, $0.sequence) = (room, log, sequence) }
+    }
+
+    private func message(_ sequence: UInt64, in room: String = "lobby") -> WireMessage {
+        .with { ($0.room, $0.sequence, $0.sender, $0.text) = (room, sequence, "bob", "hi") }
     }
 
     private func accepted(_ number: Int, as sequence: UInt64) -> RelayEvent {
-        .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = ("s-\(number)", "lobby", sequence) })
+        .accepted(acceptance(number, as: sequence))
+    }
+
+    private func acceptance(_ number: Int, as sequence: UInt64) -> WireAccepted {
+        .with { ($0.clientMessageID, $0.room, $0.sequence) = ("s-\(number)", "lobby", sequence) }
     }
 
     private mutating func online() -> RelayClient {
@@ -62,18 +71,19 @@ import Testing
         #expect(client.connected(at: start) == [login(), .setTimer(start + .seconds(10))])
         #expect(
             client.received(welcome(log: 1, head: 2), at: start, using: &generator) == [
-                .show(.welcome(user: "alice")), .setTimer(start + .seconds(3)),
+                .show(.welcome(greeting([position("lobby", 1, 2)]))), .setTimer(start + .seconds(3)),
             ]
         )
         let two = client.received(.message(message(2)), at: start, using: &generator)
-        #expect(two == [.show(.message(message(2), isHistory: true))])
+        #expect(two == [.show(.message(message(2)))])
         let three = client.received(.message(message(3)), at: start, using: &generator)
-        #expect(three == [.show(.message(message(3), isHistory: false))])
-        #expect(client.typed("hello") == [publish(1, "hello")])
+        #expect(three == [.show(.message(message(3)))])
+        #expect(client.typed(.say("hello"), line: 1) == publish(1, "hello"))
         #expect(client.inputEnded() == [])
         #expect(
             client.received(accepted(1, as: 4), at: start, using: &generator) == [
-                .show(.accepted(text: "hello", sequence: 4)), .send(.bye(WireBye())), .disconnect, .finish(.left),
+                .show(.accepted(line: 1, text: "hello", acceptance(1, as: 4))), .send(.bye(WireBye())), .disconnect,
+                .finish(.left),
             ]
         )
     }
@@ -81,16 +91,16 @@ import Testing
     @Test mutating func `what was not accepted is sent again, and what was seen is not shown again`() {
         var client = online()
         _ = client.received(.message(message(5)), at: start, using: &generator)
-        _ = client.typed("one") + client.typed("two")
+        _ = client.typed(.say("one"), line: 1) + client.typed(.say("two"), line: 2)
         _ = client.received(accepted(1, as: 6), at: start, using: &generator)
         let lost = client.disconnected(because: "reset", at: start, using: &generator)
         #expect(lost.first == .show(.disconnected(because: "reset")))
-        #expect(client.typed("three") == [])
+        #expect(client.typed(.say("three"), line: 3) == [])
         #expect(client.timerFired(at: start, using: &generator) == [.connect, .setTimer(start + .seconds(10))])
-        let position = WirePosition.with { ($0.room, $0.log, $0.sequence) = ("lobby", 1, 5) }
-        #expect(client.connected(at: start).first == login([position]))
+        #expect(client.connected(at: start).first == login([position("lobby", 1, 5)]))
         let back = client.received(welcome(log: 1, head: 6), at: start, using: &generator)
-        #expect(back == [.show(.reconnected), publish(2, "two"), publish(3, "three"), .setTimer(start + .seconds(3))])
+        let sent = publish(2, "two") + publish(3, "three")
+        #expect(back == [.show(.reconnected)] + sent + [.setTimer(start + .seconds(3))])
         #expect(client.received(.message(message(5)), at: start, using: &generator) == [])
     }
 
@@ -103,7 +113,7 @@ import Testing
         #expect(back.contains(.show(.logLost)))
         #expect(
             client.received(.message(message(1)), at: start, using: &generator) == [
-                .show(.message(message(1), isHistory: true))
+                .show(.message(message(1)))
             ]
         )
     }
@@ -121,7 +131,7 @@ import Testing
         }
         _ = client.answered(user: "alice", password: "secret", at: start) + client.connected(at: start)
         let last = client.received(refusal, at: start, using: &generator)
-        #expect(last == [.disconnect, .finish(.refused("Wrong."))])
+        #expect(last == [.disconnect, .finish(.refused("Wrong.", unaccepted: 0))])
     }
 
     @Test mutating func `a relay that is not there the first time ends it`() {
@@ -133,7 +143,7 @@ import Testing
 
     @Test mutating func `a relay that was lost is looked for until the patience is at its end`() {
         var client = online()
-        _ = client.typed("unsent")
+        _ = client.typed(.say("unsent"), line: 1)
         var now = start
         var actions = client.disconnected(because: "gone", at: now, using: &generator)
         var attempts = 0
@@ -149,34 +159,47 @@ import Testing
         #expect((5...60).contains(attempts))
     }
 
-    @Test mutating func `a silent relay is asked after three seconds and given up after nine`() {
+    @Test mutating func `a silent relay is asked after three seconds and given up nine after its last word`() {
         var client = online()
-        _ = client.typed("unsent")
-        let asked = client.timerFired(at: start + .seconds(3), using: &generator)
-        #expect(asked == [.send(.ping(WirePing())), .setTimer(start + .seconds(6))])
-        let dropped = client.timerFired(at: start + .seconds(9), using: &generator)
+        let heard = start + .milliseconds(1_500)
+        _ = client.received(.message(message(1)), at: heard, using: &generator)
+        let early = client.timerFired(at: start + .seconds(3), using: &generator)
+        #expect(early == [.setTimer(heard + .seconds(3))])
+        for second in [3, 6] as [Int64] {
+            let asked = client.timerFired(at: heard + .seconds(second), using: &generator)
+            #expect(asked == [.send(.ping(WirePing())), .setTimer(heard + .seconds(second + 3))])
+        }
+        let dropped = client.timerFired(at: heard + .seconds(9), using: &generator)
         #expect(dropped.prefix(2) == [.disconnect, .show(.disconnected(because: "nothing heard for 9 s"))])
     }
 
     @Test mutating func `a text that can't be sent is said to have failed`() {
         var client = online()
         #expect(
-            client.typed("\u{7}") == [
-                .show(.failed(text: "\u{7}", because: "it has control characters other than tab and newline"))
+            client.typed(.say("\u{7}"), line: 1) == [
+                .show(
+                    .failed(
+                        line: 1,
+                        .publish(.with { ($0.room, $0.text) = ("lobby", "\u{7}") }),
+                        because: "it has control characters other than tab and newline"
+                    )
+                )
             ]
         )
-        _ = client.typed("fine")
-        let error = RelayEvent.error(.with { ($0.explanation, $0.clientMessageID) = ("no", "s-1") })
-        #expect(client.received(error, at: start, using: &generator) == [.show(.failed(text: "fine", because: "no"))])
+        _ = client.typed(.say("fine"), line: 2)
+        let error = RelayEvent.error(.with { ($0.explanation, $0.clientMessageID) = ("no\u{1B}", "s-1") })
+        let fine = WirePublish.with { ($0.clientMessageID, $0.room, $0.text) = ("s-1", "lobby", "fine") }
+        let failed = client.received(error, at: start, using: &generator)
+        #expect(failed == [.show(.failed(line: 2, .publish(fine), because: #"no\u{1B}"#))])
         #expect(client.unaccepted == 0)
     }
 
     @Test mutating func `no more texts are taken than the outbox holds`() {
         var client = online()
-        for _ in 0..<1_000 { _ = client.typed("x") }
-        #expect(!client.takesTexts)
+        for line in 1...1_000 { _ = client.typed(.say("x"), line: line) }
+        #expect(!client.takesLines)
         _ = client.received(accepted(1, as: 1), at: start, using: &generator)
-        #expect(client.takesTexts)
+        #expect(client.takesLines)
     }
 
     @Test mutating func `a busy relay is tried again after the time it names`() {
@@ -191,7 +214,7 @@ import Testing
         var client = online()
         #expect(client.interrupted() == [.send(.bye(WireBye())), .disconnect, .finish(.left)])
         #expect(client.interrupted() == [])
-        #expect(client.typed("x") == [])
+        #expect(client.typed(.say("x"), line: 1) == [])
         #expect(client.timerFired(at: start, using: &generator) == [])
         #expect(client.received(.message(message(1)), at: start, using: &generator) == [])
         #expect(client.disconnected(because: "x", at: start, using: &generator) == [])

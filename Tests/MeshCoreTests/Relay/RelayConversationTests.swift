@@ -12,20 +12,22 @@ import Testing
     func `whatever connections break, nothing is lost, repeated or out of order`(seed: UInt64) {
         var world = World(seed: seed)
         world.run(steps: 3_000)
-        let said = world.log
         for (number, client) in world.clients.enumerated() {
             #expect(client.machine.unaccepted == 0, "seed \(seed)")
-            // Each text of each client stands in the log once, in the order in which it was typed,
-            let own = said.filter { $0.hasPrefix("c\(number) ") }
-            #expect(own == client.typed, "seed \(seed)")
-            // and each client was shown all that the others said, once, in the order of the log.
-            #expect(client.shown == said.filter { !$0.hasPrefix("c\(number) ") }, "seed \(seed)")
+            for room in World.rooms {
+                let said = world.said[room] ?? []
+                // Each text of each client stands in the log once, in the order in which it was typed,
+                let own = said.filter { $0.hasPrefix("c\(number) ") }
+                #expect(own == client.typed[room], "seed \(seed)")
+                // and each client was shown all that the others said, once, in the order of the log.
+                #expect(client.shown[room] == said.filter { !$0.hasPrefix("c\(number) ") }, "seed \(seed)")
+            }
         }
-        #expect(world.breaks > 20, "seed \(seed): too few broke to show anything")
+        #expect(world.breaks > 20 && world.refusedTickets > 0, "seed \(seed): too few broke to show anything")
     }
 }
 
-/// Three clients and a relay.
+/// Three clients in two rooms, and a relay.
 ///
 /// Frames are delivered one at a time, in an order drawn from the seed; a connection may break between any two of them,
 /// and then what was under way is lost.
@@ -35,20 +37,24 @@ private struct World {
         var toRelay: [RelayRequest] = []
         var fromRelay: [RelayEvent] = []
         var session: RelaySession?
-        var cursor: Cursor?
+        var cursors: [RoomName: Cursor] = [:]
         var author: Author
         var wantsConnection = false
-        /// Before that, a broken connection ends the conversation.
-        var wasWelcomed = false
-        var typed: [String] = []
-        var shown: [String] = []
+        /// Before that, a broken connection ends the conversation, or it is let into the room a second time, as a stranger.
+        var hasJoined = false
+        var typed: [RoomName: [String]] = [:]
+        var shown: [RoomName: [String]] = [:]
     }
 
+    static let rooms = [RoomName.lobby, dev]
+    private static let dev = RoomName("dev") ?? .lobby
+
     var clients: [Client] = []
-    var room = RoomLog(id: 7, room: .lobby)
+    var logs = [RoomName.lobby: RoomLog(id: 7, room: .lobby), dev: RoomLog(id: 8, room: dev)]
     var published = PublishedMessages()
-    var log: [String] = []
+    var said: [RoomName: [String]] = [:]
     var breaks = 0
+    var refusedTickets = 0
     private var now = NIODeadline.uptimeNanoseconds(0)
     private var generator: SeededGenerator
 
@@ -65,6 +71,7 @@ private struct World {
             )
             perform(clients[number].machine.started(), number)
             perform(clients[number].machine.answered(user: "c\(number)", password: "p", at: now), number)
+            perform(clients[number].machine.typed(.join(Self.dev), line: 0), number)
         }
     }
 
@@ -74,8 +81,11 @@ private struct World {
             switch Int.random(in: 0..<100, using: &generator) {
             case 0..<10:
                 let text = "c\(number) \(step)"
-                clients[number].typed.append(text)
-                perform(clients[number].machine.typed(text), number)
+                let room = Self.rooms.randomElement(using: &generator) ?? .lobby
+                guard clients[number].hasJoined else { break }
+                clients[number].typed[room, default: []].append(text)
+                perform(clients[number].machine.typed(.join(room), line: step), number)
+                perform(clients[number].machine.typed(.say(text), line: step), number)
             case 10..<12: breakConnection(number)
             default: advance(number)
             }
@@ -107,7 +117,7 @@ private struct World {
     }
 
     private mutating func breakConnection(_ number: Int) {
-        guard clients[number].session != nil, clients[number].wasWelcomed else { return }
+        guard clients[number].session != nil, clients[number].hasJoined else { return }
         breaks += 1
         close(number)
         perform(clients[number].machine.disconnected(because: "cut", at: now, using: &generator), number)
@@ -115,7 +125,7 @@ private struct World {
 
     private mutating func close(_ number: Int) {
         clients[number].session = nil
-        clients[number].cursor = nil
+        clients[number].cursors = [:]
         clients[number].toRelay = []
         clients[number].fromRelay = []
     }
@@ -126,8 +136,10 @@ private struct World {
             case .connect: clients[number].wantsConnection = true
             case .send(let request): clients[number].toRelay.append(request)
             case .disconnect: close(number)
-            case .show(.message(let message, _)): clients[number].shown.append(message.text)
-            case .show(.welcome): clients[number].wasWelcomed = true
+            case .show(.message(let message)):
+                guard let room = RoomName(message.room) else { break }
+                clients[number].shown[room, default: []].append(message.text)
+            case .show(.joined): clients[number].hasJoined = true
             case .show, .askForCredentials, .setTimer: break
             case .finish(let outcome): Issue.record("ended: \(outcome)")
             }
@@ -148,47 +160,74 @@ private struct World {
         for action in actions {
             switch action {
             case .send(let event): clients[number].fromRelay.append(event)
+            case .verify(.ticket) where Int.random(in: 0..<4, using: &generator) == 0:
+                refusedTickets += 1
+                tell(number) { $0.verified(.invalidTicket) }
             case .verify: tell(number) { $0.verified(.right(author.account, seal: "")) }
-            case .enter(_, let entrance):
-                let known = entrance.positions.first { $0.log == room.id }
-                clients[number].cursor =
-                    known.map { room.resume(after: $0.sequence, session: author.session) }
-                    ?? room.start(of: author.session, history: 1_000)
-                let head = WirePosition.with { ($0.room, $0.log, $0.sequence) = ("lobby", room.id, room.head) }
-                let welcome = RelaySession.Welcome(session: entrance.session, heads: [head], ticket: nil)
-                tell(number) { $0.entered(.admitted(welcome)) }
+            case .enter(_, let entrance): enter(entrance, number)
             case .publish(let publication): self.publish(publication, number)
-            case .join, .leave, .tellWho, .page, .startLoginDeadline, .stopLoginDeadline: break
+            case .join(let room):
+                guard let log = logs[room] else { break }
+                if clients[number].cursors[room] == nil {
+                    clients[number].cursors[room] = log.start(of: author.session, history: 1_000)
+                }
+                clients[number].fromRelay.append(.joined(.with { $0.head = log.headPosition }))
+            case .leave, .tellWho, .page, .startLoginDeadline, .stopLoginDeadline: break
             case .end: close(number)
             }
         }
     }
 
+    private mutating func enter(_ entrance: RelaySession.Entrance, _ number: Int) {
+        let session = clients[number].author.session
+        var heads: [WirePosition] = []
+        for room in Self.rooms {
+            let position = entrance.positions.first { $0.room == room.description }
+            guard let log = logs[room], position != nil || room == .lobby else { continue }
+            heads.append(log.headPosition)
+            let known = position?.log == log.id ? position : nil
+            clients[number].cursors[room] =
+                known.map { log.resume(after: $0.sequence, session: session) }
+                ?? log.start(of: session, history: 1_000)
+        }
+        let ticket = IssuedTicket(text: "a ticket", expires: 0)
+        tell(number) { $0.entered(.admitted(.init(session: entrance.session, heads: heads, ticket: ticket))) }
+    }
+
     private mutating func publish(_ publication: RelaySession.Publication, _ number: Int) {
         let (author, id) = (clients[number].author, publication.clientMessageID)
         var place = published.place(of: id, by: author.account)
-        if place == nil, case .text(let text) = publication.body {
+        let room = publication.room
+        if place == nil, case .text(let text) = publication.body, var log = logs[room] {
             let draft = MessageDraft(author: author, clientMessageID: id, body: .text(text), time: MessageTime())
-            room.append(MessageBatch([draft], in: .lobby, from: room.head + 1))
-            log.append(text)
-            place = .init(room: .lobby, sequence: room.head)
+            log.append(MessageBatch([draft], in: room, from: log.head + 1))
+            logs[room] = log
+            said[room, default: []].append(text)
+            place = .init(room: room, sequence: log.head)
         }
         guard let place else { return }
         published.published(id, by: author.account, at: place, now: now)
         clients[number].fromRelay.append(
-            .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = (id, "lobby", place.sequence) })
+            .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = (id, room.description, place.sequence) })
         )
     }
 
     private mutating func read(_ number: Int) {
-        guard var cursor = clients[number].cursor,
-            case .messages(let slices)? = room.read(&cursor, in: .binary, limit: 100)
+        guard let room = clients[number].cursors.keys.map(\.description).sorted().randomElement(using: &generator),
+            let name = RoomName(room), var cursor = clients[number].cursors[name],
+            case .messages(let slices)? = logs[name]?.read(&cursor, in: .binary, limit: 100)
         else { return }
-        clients[number].cursor = cursor
+        clients[number].cursors[name] = cursor
         var decoder = RelayEventDecoder()
         for slice in slices {
             var bytes = slice
             while let event = try? decoder.next(from: &bytes) { clients[number].fromRelay.append(event) }
         }
+    }
+}
+
+extension RoomLog {
+    fileprivate var headPosition: WirePosition {
+        .with { ($0.room, $0.log, $0.sequence) = (room.description, id, head) }
     }
 }

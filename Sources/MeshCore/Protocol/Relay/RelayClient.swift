@@ -1,79 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import DequeModule
 package import NIOCore
 import SwiftProtobuf
 
 /// A client's side of its session with the relay: one conversation over as many connections as it takes.
 ///
-/// Each typed text waits in the outbox until the relay has accepted it; a new connection sends the outbox again, and the
+/// Each typed line waits in the outbox until the relay has answered it; a new connection sends the outbox again, and the
 /// relay publishes nothing twice. What the relay sends is shown once: a new connection asks for what came after the last
-/// message seen.
+/// message seen in each room. The first login is by password, the later ones by the ticket that the relay gave.
 package struct RelayClient: Equatable, Sendable {
-    /// What the driver does, in this order.
-    package enum Action: Equatable, Sendable {
-        /// Connect, and answer with ``RelayClient/connected(at:)`` or ``RelayClient/disconnected(because:at:using:)``.
-        case connect
-        case send(RelayRequest)
-        /// Close the connection; its end need not be told.
-        case disconnect
-        case show(Line)
-        /// Ask for a name and a password, and answer with ``RelayClient/answered(user:password:)``.
-        case askForCredentials
-        /// Call ``RelayClient/timerFired(at:using:)`` at this time, instead of any that was set before.
-        case setTimer(NIODeadline)
-        /// The conversation is over. Nothing follows.
-        case finish(Outcome)
-    }
-
-    /// What a person or a script is shown.
-    package enum Line: Equatable, Sendable {
-        case welcome(user: String)
-        /// The connection is back. What was typed meanwhile is on its way.
-        case reconnected
-        case message(WireMessage, isHistory: Bool)
-        case accepted(text: String, sequence: UInt64)
-        /// The relay refused a text.
-        case failed(text: String, because: String)
-        case gap(first: UInt64, last: UInt64)
-        /// The relay's log is another one: what was missed of the old one is not to be had.
-        case logLost
-        case refused(because: String)
-        /// The connection is lost, or the relay too busy: it is tried again until the patience is at its end.
-        case disconnected(because: String)
-    }
-
-    package enum Outcome: Equatable, Sendable {
-        /// Everything typed was accepted.
-        case left
-        case unreachable(String)
-        case refused(String)
-        /// The connection was lost, and not found again within the patience. So many texts were not accepted.
-        case lost(String, unaccepted: Int)
-        /// The relay has another key than before. So many texts were not accepted.
-        case distrusted(String, unaccepted: Int)
-    }
-
-    /// What a client may decide for itself.
-    package struct Policy: Equatable, Sendable {
-        package var reconnect = Backoff(shortest: .milliseconds(500), longest: .seconds(15))
-        /// How long to look for a relay that was lost.
-        package var patience: TimeAmount
-        /// After this much silence the relay is asked whether it is there.
-        package var pingAfter = TimeAmount.seconds(3)
-        /// After this much it is taken for dead.
-        package var deadAfter = TimeAmount.seconds(9)
-        package var connectWithin = TimeAmount.seconds(10)
-        package var passwords: Int
-        /// Texts that wait for the relay at the most; then ``RelayClient/takesTexts`` is false.
-        package var outbox = 1_000
-
-        package init(patience: TimeAmount, passwords: Int) {
-            self.patience = patience
-            self.passwords = passwords
-        }
-    }
-
     private enum State: Equatable {
         case idle
         case askingForCredentials
@@ -93,12 +28,15 @@ package struct RelayClient: Equatable, Sendable {
     private var failedLogins = 0
     private var hasBeenOnline = false
     private var inputHasEnded = false
-    private var outbox: Deque<WirePublish> = []
+    private var outbox = ClientOutbox()
+    private var rooms = ClientRooms()
     private var published: UInt64 = 0
-    private var position: WirePosition?
-    private var historyUpTo: UInt64 = 0
+    /// Instead of the password, from the first welcome on; empty for none.
+    private var ticket = ""
     private var lastHeard = NIODeadline.uptimeNanoseconds(0)
     private var lostAt: NIODeadline?
+    /// Until then the relay wants nothing more to be sent.
+    private var pausedUntil: NIODeadline?
 
     /// A session named `session`, which nobody else's is.
     package init(session: String, policy: Policy) {
@@ -107,13 +45,13 @@ package struct RelayClient: Equatable, Sendable {
         backoff = policy.reconnect
     }
 
-    /// The texts that the relay has not accepted yet.
-    package var unaccepted: Int { outbox.count }
+    /// How many messages the relay has not accepted yet.
+    package var unaccepted: Int { outbox.messages }
 
-    /// Whether more texts may be handed over now.
+    /// Whether more lines may be handed over now.
     ///
     /// Also when it is over, so that nobody waits for a place.
-    package var takesTexts: Bool { state == .finished || outbox.count < policy.outbox }
+    package var takesLines: Bool { state == .finished || outbox.count < policy.outbox }
 
     package mutating func started() -> [Action] {
         state = .askingForCredentials
@@ -131,13 +69,7 @@ package struct RelayClient: Equatable, Sendable {
         guard state == .connecting else { return [.disconnect] }
         state = .loggingIn
         lastHeard = now
-        let login = WireLogin.with {
-            $0.user = user
-            $0.password = password
-            $0.session = session
-            $0.positions = position.map { [$0] } ?? []
-        }
-        return [.send(.login(login)), .setTimer(now + policy.connectWithin)]
+        return [.send(login()), .setTimer(now + policy.connectWithin)]
     }
 
     /// The connection is gone, or there was none to be had.
@@ -151,15 +83,13 @@ package struct RelayClient: Equatable, Sendable {
         // Closed by us, on purpose.
         case .idle, .askingForCredentials, .waiting, .finished: return []
         }
-        if !hasBeenOnline { return finish(.unreachable(reason)) }
-        if inputHasEnded, outbox.isEmpty { return finish(.left) }
-        return wait(atLeast: .zero, because: reason, at: now, using: &generator)
+        return lost(for: .zero, because: reason, at: now, using: &generator)
     }
 
     /// Who answers is not the relay that it was: nothing is told it, and it is not tried again.
     package mutating func distrusted(because reason: String) -> [Action] {
         guard state == .connecting else { return [] }
-        return finish(.distrusted(reason, unaccepted: outbox.count))
+        return finish(.distrusted(reason, unaccepted: unaccepted))
     }
 
     package mutating func received(
@@ -172,33 +102,44 @@ package struct RelayClient: Equatable, Sendable {
         switch event {
         case .welcome(let welcome): return welcomed(welcome, at: now)
         case .refused(let refusal): return refused(refusal, at: now, using: &generator)
-        case .message(let message): return show(message)
+        case .message(let message): return rooms.received(message).map { [.show($0)] } ?? []
         case .accepted(let acceptance): return accepted(acceptance)
-        case .gap(let gap): return passedOver(gap)
-        case .error(let error): return failed(error)
-        case .pong, .joined, .left, .people, .page, .presence: return []
+        case .gap(let gap): return rooms.received(gap).map { [.show($0)] } ?? []
+        case .error(let error): return failed(error, at: now)
+        case .joined(let joined): return self.joined(joined)
+        case .left(let left): return self.left(left)
+        case .people(let people):
+            // Also told unasked, to who missed some of the news of who comes and goes.
+            _ = outbox.answered { $0 == .who(.with { $0.room = people.room }) }
+            return [.show(.people(people))] + goOn()
+        case .page(let page): return received(page)
+        case .presence(let presence): return received(presence)
+        case .pong: return []
         case .bye(let bye): return dismissed(bye, at: now, using: &generator)
         }
     }
 
-    /// A text was typed, or read.
-    package mutating func typed(_ text: String) -> [Action] {
+    /// A line was typed, or read: the one of this number.
+    package mutating func typed(_ command: Command, line: Int) -> [Action] {
         guard state != .finished else { return [] }
-        do {
-            try text.checkText(limit: RelayLimits.text)
-        } catch {
-            return [.show(.failed(text: text, because: "\(error)"))]
+        switch command {
+        case .say(let text): return publish(text, in: rooms.current, line: line)
+        case .tell(let account, let text): return publish(text, in: .inbox(of: account), line: line)
+        case .join(let room):
+            rooms.current = room
+            if room.owner != nil { return [.show(.talking(in: room))] }
+            return [.show(.talking(in: room))] + ask(.join(.with { $0.room = room.description }), line: line)
+        case .leave(let room): return leave(room ?? rooms.current, line: line)
+        case .who(let room):
+            return ask(.who(.with { $0.room = (room ?? rooms.current).description }), line: line)
+        case .history(let limit):
+            // What a person says to me alone is in my inbox; what I said, in theirs.
+            let room = rooms.current.owner == nil ? rooms.current.description : "@\(user)"
+            return ask(.history(.with { ($0.room, $0.limit) = (room, UInt32(clamping: limit)) }), line: line)
         }
-        published += 1
-        let publish = WirePublish.with {
-            $0.clientMessageID = "\(session)-\(published)"
-            $0.text = text
-        }
-        outbox.append(publish)
-        return state == .online ? [.send(.publish(publish))] : []
     }
 
-    /// Nothing more will be typed: leave as soon as everything was accepted.
+    /// Nothing more will be typed: leave as soon as everything was answered.
     package mutating func inputEnded() -> [Action] {
         inputHasEnded = true
         if state == .waiting, outbox.isEmpty { return finish(.left) }
@@ -208,7 +149,7 @@ package struct RelayClient: Equatable, Sendable {
     /// The person wants to leave at once.
     package mutating func interrupted() -> [Action] {
         if state == .finished { return [] }
-        let outcome: Outcome = outbox.isEmpty ? .left : .lost("interrupted", unaccepted: outbox.count)
+        let outcome: Outcome = unaccepted == 0 ? .left : .lost("interrupted", unaccepted: unaccepted)
         return (state == .online ? [.send(.bye(WireBye()))] : []) + finish(outcome)
     }
 
@@ -223,14 +164,7 @@ package struct RelayClient: Equatable, Sendable {
             let seconds = policy.connectWithin.nanoseconds / 1_000_000_000
             return drop(because: "no answer within \(seconds) s", at: now, using: &generator)
         case .online:
-            let silence = now - lastHeard
-            if silence >= policy.deadAfter {
-                let seconds = silence.nanoseconds / 1_000_000_000
-                return drop(because: "nothing heard for \(seconds) s", at: now, using: &generator)
-            }
-            let next = Action.setTimer(now + policy.pingAfter)
-            if silence < policy.pingAfter { return [next] }
-            return [.send(.ping(WirePing())), next]
+            return lookAfterConnection(at: now, using: &generator)
         case .idle, .askingForCredentials, .finished:
             return []
         }
@@ -247,17 +181,17 @@ extension RelayClient {
         lostAt = nil
         let isFirst = !hasBeenOnline
         hasBeenOnline = true
-        var actions: [Action] = [.show(isFirst ? .welcome(user: welcome.user) : .reconnected)]
-        if let head = welcome.heads.first(where: { $0.room == RoomName.lobby.description }) {
-            historyUpTo = head.sequence
-            if let position, position.log != head.log { actions.append(.show(.logLost)) }
-            if position?.log != head.log {
-                position = WirePosition.with { ($0.room, $0.log) = (RoomName.lobby.description, head.log) }
-            }
-        }
-        // The relay knows by their ids which of these it has published already.
-        actions += outbox.map { .send(.publish($0)) }
-        return actions + [.setTimer(now + policy.pingAfter)] + leaveIfDone()
+        if !welcome.ticket.isEmpty { ticket = welcome.ticket }
+        // A ticket is for nobody's eyes.
+        var shown = welcome
+        shown.ticket = ""
+        shown.clearTicketExpires()
+        // The relay knows by their ids which of the messages in the outbox it has published already.
+        return [.show(isFirst ? .welcome(shown) : .reconnected)]
+            + rooms.welcomed(welcome.heads).map { .show($0) }
+            + sendUnsent()
+            + [.setTimer(now + policy.pingAfter)]
+            + leaveIfDone()
     }
 
     private mutating func refused(
@@ -272,40 +206,65 @@ extension RelayClient {
             return [.disconnect] + wait(atLeast: retry, because: reason, at: now, using: &generator)
         case .invalidCredentials where !hasBeenOnline, .tooManyClients where !hasBeenOnline:
             failedLogins += 1
-            if failedLogins >= policy.passwords { return finish(.refused(reason)) }
+            if failedLogins >= policy.passwords { return finish(.refused(reason, unaccepted: unaccepted)) }
             state = .askingForCredentials
             return [.disconnect, .show(.refused(because: reason)), .askForCredentials]
+        case .invalidTicket where !ticket.isEmpty:
+            // It has grown old, or the relay has forgotten its key: the password still holds.
+            ticket = ""
+            return [.send(login()), .setTimer(now + policy.connectWithin)]
         case .invalidCredentials, .tooManyClients, .tlsRequired, .invalidTicket, .unspecified, .UNRECOGNIZED:
-            return finish(.refused(reason))
+            return finish(.refused(reason, unaccepted: unaccepted))
         }
-    }
-
-    private mutating func show(_ message: WireMessage) -> [Action] {
-        // Seen already: the relay was asked for what comes after the last one it had sent.
-        if let position, message.sequence <= position.sequence { return [] }
-        position?.sequence = message.sequence
-        return [.show(.message(message, isHistory: message.sequence <= historyUpTo))]
     }
 
     private mutating func accepted(_ acceptance: WireAccepted) -> [Action] {
         // Of a text that was sent twice, the second acceptance.
-        guard let index = outbox.firstIndex(where: { $0.clientMessageID == acceptance.clientMessageID }) else {
-            return []
+        guard let item = outbox.answered(acceptance.clientMessageID), let publish = item.publish else { return [] }
+        return [.show(.accepted(line: item.line, text: publish.text, acceptance))] + goOn()
+    }
+
+    private mutating func failed(_ error: WireError, at now: NIODeadline) -> [Action] {
+        let retry = TimeAmount.milliseconds(Int64(error.retryAfterMilliseconds))
+        if retry > .zero, outbox.postpone(error.clientMessageID) {
+            // Nor anything typed behind it: the order stays.
+            let until = max(now + retry, pausedUntil ?? now)
+            pausedUntil = until
+            return [.setTimer(min(until, now + policy.pingAfter))]
         }
-        let publish = outbox.remove(at: index)
-        return [.show(.accepted(text: publish.text, sequence: acceptance.sequence))] + leaveIfDone()
+        let failed =
+            error.clientMessageID.isEmpty ? outbox.answered { _ in true } : outbox.answered(error.clientMessageID)
+        guard let failed else { return [] }
+        return [.show(.failed(line: failed.line, failed.request, because: error.explanation.printable))] + goOn()
     }
 
-    private mutating func passedOver(_ gap: WireGap) -> [Action] {
-        let seen = position?.sequence ?? 0
-        position?.sequence = max(gap.last, seen)
-        return [.show(.gap(first: gap.first, last: gap.last))]
+    private mutating func joined(_ joined: WireJoined) -> [Action] {
+        // What was not asked for is no room of this client's.
+        guard outbox.answered({ $0 == .join(.with { $0.room = joined.head.room }) }) != nil else { return [] }
+        rooms.joined(joined.head)
+        return [.show(.joined(joined))] + goOn()
     }
 
-    private mutating func failed(_ error: WireError) -> [Action] {
-        guard let index = outbox.firstIndex(where: { $0.clientMessageID == error.clientMessageID }) else { return [] }
-        let publish = outbox.remove(at: index)
-        return [.show(.failed(text: publish.text, because: error.explanation.printable))] + leaveIfDone()
+    private mutating func left(_ left: WireLeft) -> [Action] {
+        guard outbox.answered({ $0 == .leave(.with { $0.room = left.room }) }) != nil else { return [] }
+        rooms.left(left.room)
+        return [.show(.left(left))] + goOn()
+    }
+
+    private mutating func received(_ page: WirePage) -> [Action] {
+        let isOfRoom = { (request: RelayRequest) in
+            if case .history(let history) = request { history.room == page.room } else { false }
+        }
+        guard outbox.answered(isOfRoom) != nil else { return [] }
+        rooms.received(page)
+        return [.show(.page(page))] + goOn()
+    }
+
+    private mutating func received(_ presence: WirePresence) -> [Action] {
+        var others = presence
+        others.joined.removeAll { $0 == user }
+        others.left.removeAll { $0 == user }
+        return others.joined.isEmpty && others.left.isEmpty ? [] : [.show(.presence(others))]
     }
 
     private mutating func dismissed(
@@ -316,10 +275,92 @@ extension RelayClient {
         let reason = bye.explanation.isEmpty ? "the relay ended the connection" : bye.explanation.printable
         switch bye.reason {
         case .replaced, .protocolViolation, .kicked:
-            return finish(.lost(reason, unaccepted: outbox.count))
+            return finish(.lost(reason, unaccepted: unaccepted))
         case .shuttingDown, .loginTimedOut, .requested, .unspecified, .UNRECOGNIZED:
-            return drop(because: reason, at: now, using: &generator)
+            // A relay that stops wants its clients back one after the other.
+            let retry = TimeAmount.milliseconds(Int64(bye.retryAfterMilliseconds))
+            return [.disconnect] + lost(for: retry, because: reason, at: now, using: &generator)
         }
+    }
+}
+
+// MARK: What the relay is told
+
+extension RelayClient {
+    private func login() -> RelayRequest {
+        .login(
+            .with {
+                $0.user = user
+                if ticket.isEmpty { $0.password = password } else { $0.ticket = ticket }
+                $0.session = session
+                $0.positions = rooms.positions
+                $0.presence = policy.wantsPresence
+            }
+        )
+    }
+
+    private mutating func publish(_ text: String, in room: RoomName, line: Int) -> [Action] {
+        var publish = WirePublish.with {
+            $0.room = room.description
+            $0.text = text
+        }
+        do {
+            try text.checkText(limit: RelayLimits.text)
+        } catch {
+            return [.show(.failed(line: line, .publish(publish), because: "\(error)"))]
+        }
+        published += 1
+        publish.clientMessageID = "\(session)-\(published)"
+        return ask(.publish(publish), line: line)
+    }
+
+    private mutating func leave(_ room: RoomName, line: Int) -> [Action] {
+        var actions: [Action] = []
+        if room == rooms.current, room != .lobby {
+            rooms.current = .lobby
+            actions.append(.show(.talking(in: .lobby)))
+            // That one talks to a person alone is nothing that the relay knows of.
+            if room.owner != nil { return actions }
+        }
+        return actions + ask(.leave(.with { $0.room = room.description }), line: line)
+    }
+
+    private mutating func ask(_ request: RelayRequest, line: Int) -> [Action] {
+        outbox.append(.init(line: line, request: request))
+        return sendUnsent()
+    }
+
+    /// Sends what can be sent now.
+    private mutating func sendUnsent() -> [Action] {
+        guard state == .online, pausedUntil == nil else { return [] }
+        return outbox.takeUnsent().flatMap { item -> [Action] in
+            guard case .history(var history) = item.request else {
+                let sent: [Action] = item.publish == nil ? [] : [.show(.sent(line: item.line))]
+                return [.send(item.request)] + sent
+            }
+            history.before = rooms.oldestShown(in: history.room)
+            return [.send(.history(history))]
+        }
+    }
+
+    /// An answer has come: what waited for it may be sent, or it was the last.
+    private mutating func goOn() -> [Action] { sendUnsent() + leaveIfDone() }
+
+    /// Asks a silent relay whether it is there, gives up one that is dead, and goes on after a pause.
+    private mutating func lookAfterConnection(
+        at now: NIODeadline,
+        using generator: inout some RandomNumberGenerator
+    ) -> [Action] {
+        let silence = now - lastHeard
+        if silence >= policy.deadAfter {
+            let seconds = silence.nanoseconds / 1_000_000_000
+            return drop(because: "nothing heard for \(seconds) s", at: now, using: &generator)
+        }
+        if let until = pausedUntil, now >= until { pausedUntil = nil }
+        let isSilent = silence >= policy.pingAfter
+        let next = isSilent ? min(lastHeard + policy.deadAfter, now + policy.pingAfter) : lastHeard + policy.pingAfter
+        return (isSilent ? [.send(.ping(WirePing()))] : []) + sendUnsent()
+            + [.setTimer(min(next, pausedUntil ?? next))]
     }
 }
 
@@ -336,7 +377,21 @@ extension RelayClient {
         at now: NIODeadline,
         using generator: inout some RandomNumberGenerator
     ) -> [Action] {
-        [.disconnect] + disconnected(because: reason, at: now, using: &generator)
+        [.disconnect] + lost(for: .zero, because: reason, at: now, using: &generator)
+    }
+
+    /// The connection is gone, and is not to be made again before `pause` has passed.
+    private mutating func lost(
+        for pause: TimeAmount,
+        because reason: String,
+        at now: NIODeadline,
+        using generator: inout some RandomNumberGenerator
+    ) -> [Action] {
+        outbox.connectionLost()
+        pausedUntil = nil
+        if !hasBeenOnline { return finish(.unreachable(reason)) }
+        if inputHasEnded, outbox.isEmpty { return finish(.left) }
+        return wait(atLeast: pause, because: reason, at: now, using: &generator)
     }
 
     private mutating func wait(
@@ -352,7 +407,7 @@ extension RelayClient {
             return [.show(.disconnected(because: reason)), .setTimer(now + pause)]
         }
         // Said once: that the search goes on is no news.
-        if now - lostAt >= policy.patience { return finish(.lost(reason, unaccepted: outbox.count)) }
+        if now - lostAt >= policy.patience { return finish(.lost(reason, unaccepted: unaccepted)) }
         return [.setTimer(now + pause)]
     }
 
