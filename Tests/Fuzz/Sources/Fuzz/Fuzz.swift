@@ -25,7 +25,9 @@ enum Fuzz {
 
     /// Each with the name of its folder in the corpus.
     private static let targets: [String: @Sendable ([UInt8]) -> Void] = [
+        "announcements": fuzzAnnouncements,
         "answers": fuzzAnswers,
+        "broadcast-packets": fuzzBroadcastPackets,
         "client": fuzzClient,
         "dialogue": fuzzDialogue,
         "events": fuzzEvents,
@@ -39,7 +41,9 @@ enum Fuzz {
         "registrations": fuzzRegistrations,
         "requests-binary": fuzzBinaryRequests,
         "requests-json": fuzzJSONRequests,
+        "scans": fuzzScans,
         "signatures": fuzzSignatures,
+        "sources": fuzzSources,
         "text": fuzzText,
     ]
 }
