@@ -7,8 +7,8 @@ import Testing
 
 @Suite struct NeighborhoodTests {
     private let neighborhood = Neighborhood(interfaces: [
-        NetworkInterface(name: "eth0", index: 2, address: "192.0.2.1", broadcast: "192.0.2.255", prefix: 24),
-        NetworkInterface(name: "eth1", index: 3, address: "2001:db8::1", broadcast: nil, prefix: 64),
+        NetworkInterface(name: "eth0", index: 2, address: "192.0.2.1", prefix: 24),
+        NetworkInterface(name: "eth1", index: 3, address: "2001:db8::1", prefix: 64),
     ])
 
     @Test(arguments: [

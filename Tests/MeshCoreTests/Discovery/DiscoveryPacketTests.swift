@@ -192,6 +192,9 @@ import Testing
             #expect(try !#require(IPAddress(text)).isPrivate, "\(text)")
         }
         #expect(IPAddress("255.255.254.0")?.leadingOnes == 23)
+        #expect(IPAddress("10.77.0.1")?.broadcast(bits: 24) == "10.77.0.255")
+        #expect(IPAddress("10.77.9.1")?.broadcast(bits: 13) == "10.79.255.255")
+        #expect(IPAddress("10.77.0.1")?.broadcast(bits: 31) == nil && IPAddress("::1")?.broadcast(bits: 24) == nil)
         #expect(IPAddress("1:2::8")?.bytes == [0, 1, 0, 2] + [UInt8](repeating: 0, count: 11) + [8])
     }
 }

@@ -25,7 +25,10 @@ package struct ScanSource<Generator: RandomNumberGenerator & Sendable>: Discover
     private var nextScan: NIODeadline?
     private var toldAt: NIODeadline?
 
-    /// Asks all of `ranges`, and again a `period` after the end.
+    /// Scans in a row that found nobody.
+    private var emptyScans = 0
+
+    /// Asks all of `ranges`, and again a `period` after the end; sooner while nobody was found, who may only be starting.
     package init(ownID: DeviceID, ranges: [ScanRange], period: TimeAmount, generator: Generator) {
         (self.ownID, self.ranges, self.period, self.generator) = (ownID, ranges, period, generator)
     }
@@ -114,8 +117,10 @@ package struct ScanSource<Generator: RandomNumberGenerator & Sendable>: Discover
 
     private mutating func schedule(at now: NIODeadline) -> [DiscoveryAction] {
         guard isDone else { return [.setTimer(now + ScanPace.tick)] }
-        nextScan = now + period
-        return [.setTimer(now + period)]
+        emptyScans = found.isEmpty ? emptyScans + 1 : 0
+        let wait = found.isEmpty ? min(period, ScanPace.soon * (1 << Int64(min(emptyScans, 16) - 1))) : period
+        nextScan = now + wait
+        return [.setTimer(now + wait)]
     }
 }
 
@@ -125,5 +130,6 @@ private enum ScanPace {
     static let burst = 5
     static let inFlight = 256
     static let patience = TimeAmount.milliseconds(500)
+    static let soon = TimeAmount.seconds(5)
     static let telling = TimeAmount.milliseconds(200)
 }

@@ -35,6 +35,14 @@ package struct IPAddress: Hashable, Sendable {
         bytes.prefix { $0 == 0xFF }.count * 8 + (bytes.first { $0 != 0xFF }.map { (~$0).leadingZeroBitCount } ?? 0)
     }
 
+    /// The address with which everybody on an IPv4 network is reached (RFC 919); nil for one of one or two hosts.
+    package func broadcast(bits: Int) -> String? {
+        guard !isIPv6, (1...30).contains(bits) else { return nil }
+        let hosts = UInt32.max >> UInt32(bits)
+        let number = bytes.reduce(0) { $0 << 8 | UInt32($1) } | hosts
+        return (0..<4).reversed().map { String(number >> (8 * UInt32($0)) & 0xFF) }.joined(separator: ".")
+    }
+
     package func sharesNetwork(with other: IPAddress, bits: Int) -> Bool {
         guard bytes.count == other.bytes.count, (0...bytes.count * 8).contains(bits) else { return false }
         let (whole, rest) = bits.quotientAndRemainder(dividingBy: 8)

@@ -8,14 +8,19 @@ package struct NetworkInterface: Equatable, Sendable {
     package let name: String
     package let index: Int
     package let address: String
-    /// The directed broadcast address; nil for a network that has none.
-    package let broadcast: String?
     /// The bits of the address that name the network; nil where unknown.
     package let prefix: Int?
 
-    package init(name: String, index: Int, address: String, broadcast: String?, prefix: Int?) {
-        (self.name, self.index, self.address) = (name, index, address)
-        (self.broadcast, self.prefix) = (broadcast, prefix)
+    package init(name: String, index: Int, address: String, prefix: Int?) {
+        (self.name, self.index, self.address, self.prefix) = (name, index, address, prefix)
+    }
+
+    /// The directed broadcast address; nil for a network that has none.
+    ///
+    /// From the network's size: an interface that was set up without one has it all the same.
+    package var broadcast: String? {
+        guard !isLoopback, let prefix else { return nil }
+        return IPAddress(address)?.broadcast(bits: prefix)
     }
 
     package var isIPv6: Bool { address.contains(":") }
@@ -30,7 +35,6 @@ package struct NetworkInterface: Equatable, Sendable {
                 name: device.name,
                 index: device.interfaceIndex,
                 address: address,
-                broadcast: device.broadcastAddress?.ipAddress,
                 prefix: device.netmask?.ipAddress.flatMap(IPAddress.init)?.leadingOnes
             )
         }
