@@ -117,9 +117,8 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshCore", "MeshProgram", argumentParser, logging, metrics, nioCore, nioPosix, nioSSL,
-                nioTLS,
-                protobuf, serviceLifecycle,
+                "CCrypt", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics, nioCore, nioPosix,
+                nioSSL, nioTLS, protobuf, serviceLifecycle,
             ],
             path: "Services/tcp_server",
             swiftSettings: ours

@@ -82,7 +82,7 @@ struct RelayDialer: Sendable {
             return causes.first ?? "no address of \(relay.host) answers"
         case let error as IOError: return String(cString: strerror(error.errnoCode)).lowercased()
         case ChannelError.connectTimeout(let time): return "no answer within \(TimeSpan(time))"
-        case ChannelError.eof: return "the connection was closed before it was ready"
+        case ChannelError.eof, NIOSSLError.uncleanShutdown: return "the connection was closed before it was ready"
         case is NIOSSLError: return "no TLS there (--no-tls speaks without)"
         default: return "\(error)"
         }

@@ -62,9 +62,12 @@ final class Screen: Sendable {
     private func showJSON(_ line: RelayClient.Line) {
         switch line {
         case .message(let message, _): writeJSON(.message(message))
-        case .gap(let first, let last): writeJSON(.gap(.with { ($0.room, $0.first, $0.last) = (lobby, first, last) }))
+        case .gap(let first, let last):
+            writeJSON(.gap(.with { ($0.room, $0.first, $0.last) = (RoomName.lobby.description, first, last) }))
         case .accepted(_, let sequence):
-            writeJSON(.accepted(.with { ($0.room, $0.sequence, $0.level) = (lobby, sequence, .relayed) }))
+            writeJSON(
+                .accepted(.with { ($0.room, $0.sequence, $0.level) = (RoomName.lobby.description, sequence, .relayed) })
+            )
         case .failed(let text, let reason):
             writeJSON(.error(.with { $0.explanation = "\(reason): \(text.prefix(60))" }))
         case .welcome, .reconnected, .logLost, .refused, .disconnected: _ = words(for: line)

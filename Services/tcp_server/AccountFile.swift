@@ -78,6 +78,9 @@ struct AccountTable: Sendable {
         self.init(Accounts())
     }
 
+    /// The hash of an account that can log in.
+    func hash(of name: AccountName) -> String? { hashes[name].flatMap { PasswordHash.isAccepted($0) ? $0 : nil } }
+
     /// What the password of someone who calls himself `user` is compared with: the hash of that account, or else that of
     /// some other, which gives no name.
     ///

@@ -43,16 +43,62 @@ struct RelayOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long a client may take to log in. (default: 10s)", valueName: "time"))
     var loginTimeout: TimeSpan?
 
-    @Option(help: ArgumentHelp("How many messages the room remembers. (default: 1000)", valueName: "number"))
+    @Option(help: ArgumentHelp("Clients of one account at the same time. (default: 16)", valueName: "number"))
+    var clientsPerAccount: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "What an acknowledged message survives: memory (nothing), stored (the end of the process), synced (a loss "
+                + "of power). (default: stored)"
+        )
+    )
+    var durability: Durability?
+
+    @Option(help: ArgumentHelp("How many messages of a room a newcomer is shown. (default: 1000)", valueName: "number"))
     var history: Int?
 
+    @Option(help: ArgumentHelp("How many messages of a room are kept. (default: 1000000)", valueName: "number"))
+    var retainMessages: Int?
+
+    @Option(help: ArgumentHelp("How long messages are kept. (default: 30d)", valueName: "time"))
+    var retainAge: TimeSpan?
+
+    @Option(help: ArgumentHelp("How many bytes of a room are kept. (default: 268435456)", valueName: "bytes"))
+    var retainBytes: Int?
+
+    @Option(help: ArgumentHelp("How many rooms there may be. (default: 10000)", valueName: "number"))
+    var maxRooms: Int?
+
+    @Option(help: ArgumentHelp("In how many rooms a client may be. (default: 64)", valueName: "number"))
+    var roomsPerClient: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "For how long a client may come back without its password. (default: 24h)",
+            valueName: "time"
+        )
+    )
+    var ticketLife: TimeSpan?
+
+    @Flag(help: "Tell clients of the lines dialect, too, who comes and goes.")
+    var linesPresence = false
+
     @OptionGroup var common: CommonOptions
+}
+
+/// What an acknowledged message survives.
+enum Durability: String, CaseIterable, ExpressibleByArgument {
+    case memory, stored, synced
 }
 
 /// The relay's settings, all of them checked.
 struct Configuration {
     var place: Relay.Place
     var accountFile: String
+    var durability: Durability
+    var retention: Retention
+    var ticketLife: TimeAmount
+    var state: StateDirectory
     var tls: TLSConfiguration
     var fingerprint: KeyFingerprint
     var logLevel: LogLevel
@@ -61,27 +107,15 @@ struct Configuration {
 
     init(_ options: RelayOptions) async throws {
         var settings = try await Settings(program: Self.program, configFile: options.common.config)
-        let maximumConnections = settings.value("max-connections", flag: options.maxConnections, default: 10_000)
-        let history = settings.value("history", flag: options.history, default: 1_000)
-        if maximumConnections < 1 { settings.fault("--max-connections must be at least 1") }
-        if !(1...100_000).contains(history) { settings.fault("--history must be from 1 to 100000") }
         place = Relay.Place(
             host: settings.value("host", flag: options.host, default: "127.0.0.1"),
-            port: settings.value("port", flag: options.port, default: 8_081),
-            allowsPlaintext: settings.value(
-                "allow-plaintext",
-                flag: options.allowPlaintext ? true : nil,
-                default: false
-            ),
-            maximumConnections: maximumConnections,
-            loginTime: settings.value(
-                "login-timeout",
-                flag: options.loginTimeout,
-                default: TimeSpan(RelayLimits.loginTime)
-            )
-            .amount,
-            retention: RoomLog.Retention(messages: history, bytes: 8 * 1_024 * 1_024)
+            port: settings.value("port", flag: options.port, default: 8_081)
         )
+        place.read(options, &settings)
+        durability = settings.value("durability", flag: options.durability, default: .stored)
+        retention = Retention(options, &settings)
+        let day = TimeSpan(.hours(24))
+        ticketLife = settings.value("ticket-life", flag: options.ticketLife, default: day).amount
         logLevel = settings.value("log-level", flag: options.common.logLevel, default: LogLevel(.info))
         let certificate = settings.value("tls-certificate", flag: options.tlsCertificate)
         let key = settings.value("tls-key", flag: options.tlsKey)
@@ -89,7 +123,7 @@ struct Configuration {
         let directory = settings.value("state-dir", flag: options.common.stateDir)
         let accounts = settings.value("accounts", flag: options.accounts)
         try settings.check()
-        let state = try StateDirectory.chosen(directory, program: Self.program)
+        state = try StateDirectory.chosen(directory, program: Self.program)
         accountFile = accounts ?? state.file("accounts")
         (tls, fingerprint) = try Self.tls(certificate: certificate, key: key, state)
     }
@@ -130,6 +164,33 @@ struct Configuration {
         )
     }
 
+    /// What keeps the messages: a database in the state directory, or nothing.
+    func store() throws -> any MessageStore {
+        if durability == .memory { return MemoryStore() }
+        // Two processes that number the same messages would give one number to two.
+        guard try state.lock() else {
+            throw ProgramFailure(
+                .unavailable,
+                "another tcp_server uses \(state.path); choose another with --state-dir"
+            )
+        }
+        let isSynced = durability == .synced
+        do {
+            return try SQLiteMessageStore(path: state.file("messages.sqlite"), isSynced: isSynced, retention: retention)
+        } catch {
+            throw ProgramFailure(.cannotCreate, "\(error)")
+        }
+    }
+
+    /// Whose key is in the state directory, so that tickets outlive the relay.
+    func tickets() throws -> Tickets {
+        do {
+            return try Tickets(life: ticketLife.nanoseconds / 1_000_000_000, keptIn: state)
+        } catch {
+            throw ProgramFailure(.cannotCreate, "no tickets: \(error)")
+        }
+    }
+
     /// The password file alone, for the commands that keep it.
     static func accountFile(_ options: RelayOptions) async throws -> AccountFile {
         var settings = try await Settings(program: program, configFile: options.common.config)
@@ -138,6 +199,53 @@ struct Configuration {
         try settings.check()
         if let accounts { return AccountFile(path: accounts) }
         return AccountFile(path: try StateDirectory.chosen(directory, program: program).file("accounts"))
+    }
+}
+
+extension Relay.Place {
+    fileprivate mutating func read(_ options: RelayOptions, _ settings: inout Settings) {
+        allowsPlaintext = settings.value(
+            "allow-plaintext",
+            flag: options.allowPlaintext ? true : nil,
+            default: allowsPlaintext
+        )
+        tellsLinesPresence = settings.value(
+            "lines-presence",
+            flag: options.linesPresence ? true : nil,
+            default: tellsLinesPresence
+        )
+        loginTime = settings.value("login-timeout", flag: options.loginTimeout, default: TimeSpan(loginTime)).amount
+        maximumConnections = settings.number("max-connections", options.maxConnections, default: maximumConnections)
+        clientsPerAccount = settings.number(
+            "clients-per-account",
+            options.clientsPerAccount,
+            default: clientsPerAccount
+        )
+        rooms.history = settings.number("history", options.history, default: rooms.history)
+        rooms.rooms = settings.number("max-rooms", options.maxRooms, default: rooms.rooms)
+        rooms.roomsPerClient = settings.number(
+            "rooms-per-client",
+            options.roomsPerClient,
+            default: rooms.roomsPerClient
+        )
+        if rooms.history > 100_000 { settings.fault("--history must be from 1 to 100000") }
+    }
+}
+
+extension Retention {
+    fileprivate init(_ options: RelayOptions, _ settings: inout Settings) {
+        messages = settings.number("retain-messages", options.retainMessages, default: messages)
+        bytes = settings.number("retain-bytes", options.retainBytes, default: bytes)
+        age = settings.value("retain-age", flag: options.retainAge, default: TimeSpan(age)).amount
+    }
+}
+
+extension Settings {
+    /// A number that is at least 1.
+    fileprivate mutating func number(_ name: String, _ flag: Int?, default: Int) -> Int {
+        let number = value(name, flag: flag, default: `default`)
+        if number < 1 { fault("--\(name) must be at least 1") }
+        return number
     }
 }
 

@@ -12,11 +12,12 @@ enum Refusal: String, CaseIterable {
     case full
     case plaintextHTTP = "http"
     case brokenTLS = "broken_tls"
+    case notStored = "not_stored"
 }
 
 /// Counts a refusal.
-func count(_ refusal: Refusal) {
-    counters[refusal]?.increment()
+func count(_ refusal: Refusal, _ times: Int = 1) {
+    counters[refusal]?.increment(by: times)
 }
 
 private let counters = Dictionary(

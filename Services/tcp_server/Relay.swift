@@ -18,36 +18,29 @@ import Darwin
 
 /// The relay as a service: listens, and at the end tells everyone to come back.
 ///
-/// All connections and the room live on one event loop, so that nothing is shared between threads but the passwords'.
+/// All connections and the rooms live on one event loop; passwords are checked, and messages stored, on other threads.
 struct Relay: Service {
     /// What the relay is told about its place.
     struct Place: Sendable {
         var host: String
         var port: UInt16
-        var allowsPlaintext: Bool
-        var maximumConnections: Int
-        var loginTime: TimeAmount
+        var allowsPlaintext = false
+        var maximumConnections = 10_000
+        var clientsPerAccount = 16
+        var loginTime = RelayLimits.loginTime
         /// Silence after which a connection's dialect is taken to be lines.
-        var dialectTime: TimeAmount
-        var retention: RoomLog.Retention
+        var dialectTime = RelayLimits.dialectTime
+        var tellsLinesPresence = false
+        var rooms = Rooms.Limits()
 
-        init(
-            host: String,
-            port: UInt16,
-            allowsPlaintext: Bool,
-            maximumConnections: Int,
-            loginTime: TimeAmount,
-            dialectTime: TimeAmount = RelayLimits.dialectTime,
-            retention: RoomLog.Retention
-        ) {
-            (self.host, self.port, self.allowsPlaintext) = (host, port, allowsPlaintext)
-            (self.maximumConnections, self.retention) = (maximumConnections, retention)
-            (self.loginTime, self.dialectTime) = (loginTime, dialectTime)
+        init(host: String, port: UInt16) {
+            (self.host, self.port) = (host, port)
         }
     }
 
     private let place: Place
     private let authenticator: Authenticator
+    private let store: any MessageStore
     private let tls: NIOSSLContext
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
@@ -57,12 +50,14 @@ struct Relay: Service {
     init(
         place: Place,
         authenticator: Authenticator,
+        store: any MessageStore,
         tls: NIOSSLContext,
         logger: Logger,
         listening: @escaping @Sendable (SocketAddress) -> Void
     ) {
         self.place = place
         self.authenticator = authenticator
+        self.store = store
         self.tls = tls
         self.logger = logger
         self.listening = listening
@@ -71,13 +66,17 @@ struct Relay: Service {
 
     func run() async throws {
         let loop = group.next()
-        let hall = try await loop.submit { NIOLoopBound(Hall(relay: self, loop: loop), eventLoop: loop) }.get()
+        let stored = try load()
+        let hall = try await loop.submit {
+            NIOLoopBound(Hall(relay: self, stored: stored, loop: loop), eventLoop: loop)
+        }.get()
         let channel: any Channel
         do {
             channel = try await bind(hall)
         } catch {
             try? await group.shutdownGracefully()
             await authenticator.shutdown()
+            store.close()
             throw ProgramFailure(.unavailable, Self.explanation(of: error, place))
         }
         if let address = channel.localAddress { listening(address) }
@@ -87,6 +86,20 @@ struct Relay: Service {
         logger.notice("stopped", metadata: ["connections_told": "\(emptied)"])
         await authenticator.shutdown()
         try await group.shutdownGracefully()
+        store.close()
+    }
+
+    /// What the store holds; with what is wrong with it, said.
+    private func load() throws -> StoredState {
+        do {
+            let stored = try store.load(publishedWithin: PublishedMessages.Window())
+            if let fault = stored.fault {
+                logger.error("messages can't be stored, and are refused", metadata: ["fault": "\(fault)"])
+            }
+            return stored
+        } catch {
+            throw ProgramFailure(.cannotCreate, "\(error)")
+        }
     }
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
@@ -114,20 +127,35 @@ struct Relay: Service {
         }
     }
 
-    /// The connections and the room, on their event loop.
+    /// The connections and the rooms, on their event loop.
     fileprivate final class Hall {
         private let relay: Relay
-        private let room: Room
+        private let surroundings: Surroundings
         private let loop: any EventLoop
         private var count = 0
         private var last: UInt64 = 0
         private var connections: [ObjectIdentifier: RelayConnection] = [:]
         private var channels: [ObjectIdentifier: any Channel] = [:]
 
-        init(relay: Relay, loop: any EventLoop) {
+        init(relay: Relay, stored: StoredState, loop: any EventLoop) {
             self.relay = relay
             self.loop = loop
-            room = Room(loop: loop, retention: relay.place.retention)
+            let rooms = Rooms(
+                loop: loop,
+                store: relay.store,
+                stored: stored,
+                limits: relay.place.rooms,
+                logger: relay.logger,
+                accountExists: relay.authenticator.knows
+            )
+            rooms.startRetention()
+            surroundings = Surroundings(
+                rooms: rooms,
+                sessions: Sessions(clientsPerAccount: relay.place.clientsPerAccount),
+                authenticator: relay.authenticator,
+                times: (relay.place.loginTime, relay.place.dialectTime),
+                tellsLinesPresence: relay.place.tellsLinesPresence
+            )
         }
 
         /// Takes a connection, or tells it that there are too many.
@@ -153,12 +181,7 @@ struct Relay: Service {
             let handler = FirstBytesHandler(
                 place: .outside(relay.tls),
                 privacy: isPrivate ? .mayTakePasswords : .needsTLS,
-                surroundings: .init(
-                    room: room,
-                    authenticator: relay.authenticator,
-                    loginTime: relay.place.loginTime,
-                    dialectTime: relay.place.dialectTime
-                ),
+                surroundings: surroundings,
                 logger: logger
             ) { self.connections[key] = $0 }
             try channel.pipeline.syncOperations.addHandler(handler)

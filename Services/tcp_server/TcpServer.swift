@@ -42,7 +42,11 @@ struct Serve: AsyncParsableCommand {
             warn(about: AccountFile(path: configuration.accountFile), logger)
             let relay = Relay(
                 place: configuration.place,
-                authenticator: Authenticator(file: AccountFile(path: configuration.accountFile)),
+                authenticator: Authenticator(
+                    file: AccountFile(path: configuration.accountFile),
+                    tickets: try configuration.tickets()
+                ),
+                store: try configuration.store(),
                 tls: try NIOSSLContext(configuration: configuration.tls),
                 logger: logger
             ) { address in

@@ -32,16 +32,13 @@ final class RelayOnPort {
         let (addresses, listening) = AsyncStream.makeStream(of: SocketAddress.self)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
+        var place = Relay.Place(host: endpoint.host, port: endpoint.port)
+        place.loginTime = .seconds(20)
+        let database = directory + "/messages.sqlite"
         let relay = Relay(
-            place: .init(
-                host: endpoint.host,
-                port: endpoint.port,
-                allowsPlaintext: false,
-                maximumConnections: 100,
-                loginTime: .seconds(20),
-                retention: .init(messages: 10_000, bytes: 1 << 26)
-            ),
+            place: place,
             authenticator: Authenticator(file: AccountFile(path: directory + "/accounts")),
+            store: try SQLiteMessageStore(path: database, isSynced: false, retention: Retention()),
             tls: try NIOSSLContext(
                 configuration: .ofRelay(
                     chain: [try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem)],

@@ -100,15 +100,22 @@ private struct Stage: Sendable {
         try await channel.testingEventLoop.executeInContext {
             var logger = Logger(label: "test")
             logger.logLevel = .critical
-            let retention = RoomLog.Retention(messages: 10, bytes: 1_000_000)
+            let rooms = Rooms(
+                loop: channel.testingEventLoop,
+                store: MemoryStore(),
+                stored: StoredState(),
+                limits: .init(),
+                logger: logger,
+                accountExists: authenticator.knows
+            )
             let connection = RelayConnection(
                 dialect: dialect,
                 privacy: privacy,
-                surroundings: .init(
-                    room: Room(loop: channel.testingEventLoop, retention: retention),
+                surroundings: Surroundings(
+                    rooms: rooms,
+                    sessions: Sessions(clientsPerAccount: 1),
                     authenticator: authenticator,
-                    loginTime: .seconds(10),
-                    dialectTime: .seconds(10)
+                    times: (.seconds(10), .seconds(10))
                 ),
                 logger: logger
             )

@@ -39,6 +39,7 @@ struct RunningRelay: Sendable {
             let relay = Relay(
                 place: place,
                 authenticator: Authenticator(file: try AccountFile.ofTests(in: directory)),
+                store: MemoryStore(),
                 tls: try NIOSSLContext(configuration: try .relayOfTests()),
                 logger: logger
             ) { listening.yield($0) }
@@ -106,15 +107,12 @@ extension Relay.Place {
         dialectTime: TimeAmount = .seconds(20),
         history: Int = 1_000
     ) -> Relay.Place {
-        .init(
-            host: "127.0.0.1",
-            port: 0,
-            allowsPlaintext: false,
-            maximumConnections: maximumConnections,
-            loginTime: loginTime,
-            dialectTime: dialectTime,
-            retention: .init(messages: history, bytes: 64 * 1_024 * 1_024)
-        )
+        var place = Relay.Place(host: "127.0.0.1", port: 0)
+        place.maximumConnections = maximumConnections
+        (place.loginTime, place.dialectTime) = (loginTime, dialectTime)
+        place.rooms.history = history
+        place.rooms.roomMemory = 64 * 1_024 * 1_024
+        return place
     }
 }
 

@@ -32,7 +32,7 @@ import Testing
         var dialogue = LinesDialogue()
         _ = dialogue.opened() + dialogue.received(line("a")) + dialogue.received(line("b"))
         #expect(
-            dialogue.answered(.refused(.with { $0.reason = .alreadyLoggedIn })) == [
+            dialogue.answered(.refused(.with { $0.reason = .tooManyClients })) == [
                 .write("This username is already logged in. Please use a different username.\nEnter username: ")
             ]
         )

@@ -30,17 +30,17 @@ import Testing
         .welcome(
             .with {
                 $0.user = "alice"
-                $0.heads = [.with { ($0.room, $0.log, $0.sequence) = (lobby, log, head) }]
+                $0.heads = [.with { ($0.room, $0.log, $0.sequence) = ("lobby", log, head) }]
             }
         )
     }
 
     private func message(_ sequence: UInt64) -> WireMessage {
-        .with { ($0.room, $0.sequence, $0.sender, $0.text) = (lobby, sequence, "bob", "hi") }
+        .with { ($0.room, $0.sequence, $0.sender, $0.text) = ("lobby", sequence, "bob", "hi") }
     }
 
     private func accepted(_ number: Int, as sequence: UInt64) -> RelayEvent {
-        .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = ("s-\(number)", lobby, sequence) })
+        .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = ("s-\(number)", "lobby", sequence) })
     }
 
     private mutating func online() -> RelayClient {
@@ -87,7 +87,7 @@ import Testing
         #expect(lost.first == .show(.disconnected(because: "reset")))
         #expect(client.typed("three") == [])
         #expect(client.timerFired(at: start, using: &generator) == [.connect, .setTimer(start + .seconds(10))])
-        let position = WirePosition.with { ($0.room, $0.log, $0.sequence) = (lobby, 1, 5) }
+        let position = WirePosition.with { ($0.room, $0.log, $0.sequence) = ("lobby", 1, 5) }
         #expect(client.connected(at: start).first == login([position]))
         let back = client.received(welcome(log: 1, head: 6), at: start, using: &generator)
         #expect(back == [.show(.reconnected), publish(2, "two"), publish(3, "three"), .setTimer(start + .seconds(3))])

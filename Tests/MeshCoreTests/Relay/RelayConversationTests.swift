@@ -36,7 +36,7 @@ private struct World {
         var fromRelay: [RelayEvent] = []
         var session: RelaySession?
         var cursor: Cursor?
-        var member: Member
+        var author: Author
         var wantsConnection = false
         /// Before that, a broken connection ends the conversation.
         var wasWelcomed = false
@@ -45,8 +45,8 @@ private struct World {
     }
 
     var clients: [Client] = []
-    var room = RoomLog(id: 7, room: lobby, retention: .init(messages: 100_000, bytes: 1 << 30))
-    var published = PublishedMessages(limit: 100_000)
+    var room = RoomLog(id: 7, room: .lobby)
+    var published = PublishedMessages()
     var log: [String] = []
     var breaks = 0
     private var now = NIODeadline.uptimeNanoseconds(0)
@@ -60,7 +60,7 @@ private struct World {
             clients.append(
                 Client(
                     machine: RelayClient(session: "s\(number)", policy: policy),
-                    member: Member(number: number, name: name)
+                    author: Author(account: name, sessionNamed: "s\(number)")
                 )
             )
             perform(clients[number].machine.started(), number)
@@ -144,35 +144,39 @@ private struct World {
 
     /// The relay's driver, as the program has it.
     private mutating func obey(_ actions: [RelaySession.Action], _ number: Int) {
-        let name = clients[number].member.name
+        let author = clients[number].author
         for action in actions {
             switch action {
             case .send(let event): clients[number].fromRelay.append(event)
-            case .verify: tell(number) { $0.verified(.right(name)) }
-            case .enter(_, _, let positions):
-                let known = positions.first { $0.log == room.id }
-                let member = clients[number].member
+            case .verify: tell(number) { $0.verified(.right(author.account, seal: "")) }
+            case .enter(_, let entrance):
+                let known = entrance.positions.first { $0.log == room.id }
                 clients[number].cursor =
-                    known.map { room.resume(after: $0.sequence, member: member) } ?? room.start(of: member)
-                let head = WirePosition.with { ($0.room, $0.log, $0.sequence) = (lobby, room.id, room.head) }
-                tell(number) { $0.entered(.admitted(heads: [head])) }
-            case .publish(let publish): self.publish(publish, number)
-            case .startLoginDeadline, .stopLoginDeadline: break
+                    known.map { room.resume(after: $0.sequence, session: author.session) }
+                    ?? room.start(of: author.session, history: 1_000)
+                let head = WirePosition.with { ($0.room, $0.log, $0.sequence) = ("lobby", room.id, room.head) }
+                let welcome = RelaySession.Welcome(session: entrance.session, heads: [head], ticket: nil)
+                tell(number) { $0.entered(.admitted(welcome)) }
+            case .publish(let publication): self.publish(publication, number)
+            case .join, .leave, .tellWho, .page, .startLoginDeadline, .stopLoginDeadline: break
             case .end: close(number)
             }
         }
     }
 
-    private mutating func publish(_ publish: WirePublish, _ number: Int) {
-        let known = published.sequence(of: publish.clientMessageID, by: number)
-        let sequence = known ?? room.append(publish.text, by: clients[number].member, at: MessageTime())
-        if known == nil {
-            _ = room.seal()
-            log.append(publish.text)
-            published.published(publish.clientMessageID, by: number, as: sequence)
+    private mutating func publish(_ publication: RelaySession.Publication, _ number: Int) {
+        let (author, id) = (clients[number].author, publication.clientMessageID)
+        var place = published.place(of: id, by: author.account)
+        if place == nil, case .text(let text) = publication.body {
+            let draft = MessageDraft(author: author, clientMessageID: id, body: .text(text), time: MessageTime())
+            room.append(MessageBatch([draft], in: .lobby, from: room.head + 1))
+            log.append(text)
+            place = .init(room: .lobby, sequence: room.head)
         }
+        guard let place else { return }
+        published.published(id, by: author.account, at: place, now: now)
         clients[number].fromRelay.append(
-            .accepted(.with { ($0.clientMessageID, $0.sequence) = (publish.clientMessageID, sequence) })
+            .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = (id, "lobby", place.sequence) })
         )
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import MeshCore
 import NIOCore
 import SwiftProtobuf
@@ -20,25 +21,37 @@ import Testing
         .send(.refused(.with { ($0.reason, $0.explanation) = (reason, words) }))
     }
 
+    private let welcome = RelaySession.Welcome(session: "s", heads: [], ticket: nil)
+
     private func online() -> RelaySession {
         var session = RelaySession()
         _ = session.opened(.mayTakePasswords) + session.received(login)
-        _ = session.verified(.right(alice)) + session.entered(.admitted(heads: []))
+        _ = session.verified(.right(alice, seal: "seal")) + session.entered(.admitted(welcome))
         return session
     }
 
     @Test func `a login is verified, let in and welcomed`() {
         var session = RelaySession()
         #expect(session.opened(.mayTakePasswords) == [])
-        #expect(session.received(login) == [.verify(user: "alice", password: "secret")])
+        #expect(session.received(login) == [.verify(.password("secret", user: "alice"))])
         #expect(!session.takesRequests)
-        #expect(session.verified(.right(alice)) == [.enter(alice, session: "s", positions: [])])
-        let head = WirePosition.with { ($0.room, $0.log, $0.sequence) = (lobby, 1, 7) }
+        guard case .enter(alice, let entrance)? = session.verified(.right(alice, seal: "seal")).first else {
+            Issue.record("not let in")
+            return
+        }
+        #expect((entrance.session, entrance.seal, entrance.positions) == ("s", "seal", []))
+        let head = WirePosition.with { ($0.room, $0.log, $0.sequence) = ("lobby", 1, 7) }
         let welcome = WireWelcome.with {
             ($0.user, $0.session, $0.heads) = ("alice", "s", [head])
             ($0.maximumTextBytes, $0.maximumFrameBytes) = (32_000, 65_536)
+            ($0.ticket, $0.ticketExpires) = ("t", .with { $0.seconds = 9 })
         }
-        #expect(session.entered(.admitted(heads: [head])) == [.stopLoginDeadline, .send(.welcome(welcome))])
+        let ticket = IssuedTicket(text: "t", expires: 9)
+        #expect(
+            session.entered(.admitted(.init(session: "s", heads: [head], ticket: ticket))) == [
+                .stopLoginDeadline, .send(.welcome(welcome)),
+            ]
+        )
         #expect(session.isOnline)
     }
 
@@ -55,12 +68,45 @@ import Testing
         #expect(session.hasEnded)
     }
 
-    @Test func `an account that is there already is refused, and may be tried again`() {
+    @Test func `a ticket is verified instead of the password, and one that is worth nothing is told apart`() {
         var session = RelaySession()
-        _ = session.opened(.mayTakePasswords) + session.received(login) + session.verified(.right(alice))
+        _ = session.opened(.mayTakePasswords)
+        let login = RelayRequest.login(.with { ($0.user, $0.ticket, $0.session) = ("alice", "t", "s") })
+        #expect(session.received(login) == [.verify(.ticket("t", user: "alice", session: "s"))])
+        let words = "The ticket is not valid any more: log in again."
+        #expect(session.verified(.invalidTicket) == [refused(.invalidTicket, words), .startLoginDeadline])
+        #expect(session.takesRequests)
+    }
+
+    @Test func `a room is asked for by a name that it can have, and another's inbox never`() throws {
+        var session = online()
+        let dev = try #require(RoomName("dev"))
+        #expect(session.received(.join(.with { $0.room = "dev" })) == [.join(dev)])
+        #expect(session.received(.who(WireWho())) == [.tellWho(.lobby)])
+        #expect(session.received(.leave(.with { $0.room = "dev" })) == [.leave(dev)])
+        let requests: [RelayRequest] = [
+            .join(.with { $0.room = "@bob" }), .who(.with { $0.room = "@bob" }), .history(.with { $0.room = "@bob" }),
+            .join(.with { $0.room = "No Room" }), .leave(.with { $0.room = "lobby" }),
+        ]
+        for request in requests {
+            guard case .send(.error)? = session.received(request).first else {
+                Issue.record("\(request) was let pass")
+                continue
+            }
+        }
+        guard case .page(let page)? = session.received(.history(.with { $0.room = "@alice" })).first else {
+            Issue.record("the own inbox is refused")
+            return
+        }
+        #expect(page.room == .inbox(of: alice))
+    }
+
+    @Test func `an account with as many clients as it may have is refused, and may be tried again`() {
+        var session = RelaySession()
+        _ = session.opened(.mayTakePasswords) + session.received(login) + session.verified(.right(alice, seal: "seal"))
         #expect(
-            session.entered(.presentAlready) == [
-                refused(.alreadyLoggedIn, "This account is logged in already."), .startLoginDeadline,
+            session.entered(.tooManyClients) == [
+                refused(.tooManyClients, "This account has as many clients as it may have."), .startLoginDeadline,
             ]
         )
         #expect(session.takesRequests)
@@ -87,7 +133,11 @@ import Testing
             ]
         )
         var session = online()
-        #expect(session.received(.publish(publish)) == [.publish(publish)])
+        guard case .publish(let publication)? = session.received(.publish(publish)).first else {
+            Issue.record("not published")
+            return
+        }
+        #expect((publication.room, publication.clientMessageID, publication.body) == (.lobby, "1", .text("hi")))
         #expect(
             session.received(login) == [
                 .send(.error(.with { ($0.reason, $0.explanation) = (.loggedInAlready, "you are logged in already") }))
@@ -99,7 +149,8 @@ import Testing
         (WirePublish.with { $0.text = "" }, WireError.Reason.invalidText),
         (.with { $0.text = "\u{1B}[2J" }, .invalidText),
         (.with { $0.text = String(repeating: "x", count: 32_001) }, .textTooLong),
-        (.with { ($0.text, $0.room) = ("a", "elsewhere") }, .noSuchRoom),
+        (.with { $0.data = Data(repeating: 0, count: 32_001) }, .textTooLong),
+        (.with { ($0.text, $0.room) = ("a", "No Such") }, .noSuchRoom),
         (.with { ($0.text, $0.clientMessageID) = ("a", String(repeating: "1", count: 65)) }, .invalidMessageID),
     ])
     func `a text that may not be published is answered with the reason`(publish: WirePublish, reason: WireError.Reason)
@@ -117,8 +168,8 @@ import Testing
         var session = RelaySession()
         _ = session.opened(.mayTakePasswords) + session.received(login)
         session.closed()
-        #expect(session.verified(.right(alice)) == [])
-        #expect(session.entered(.admitted(heads: [])) == [])
+        #expect(session.verified(.right(alice, seal: "seal")) == [])
+        #expect(session.entered(.admitted(welcome)) == [])
     }
 
     @Test func `each end says its reason once`() {

@@ -7,14 +7,12 @@ import TestSupport
 import Testing
 
 @Suite struct RoomLogTests {
-    private let alice = Member(number: 0, name: .named("alice"))
-    private let bob = Member(number: 1, name: .named("bob"))
+    private let alice = Author(account: .named("alice"), session: 1)
+    private let bob = Author(account: .named("bob"), session: 2)
 
-    private func log(messages: Int = 1_000, bytes: Int = 1 << 20) -> RoomLog {
-        RoomLog(id: 1, room: lobby, retention: .init(messages: messages, bytes: bytes))
-    }
+    private func log() -> RoomLog { RoomLog(id: 1, room: .lobby) }
 
-    /// All that the cursor is given, as lines; a gap as `gap a-b`.
+    /// All that the cursor is given, as lines; a gap as `gap a-b`, and `store` where the store would have to be read.
     private func drain(_ log: inout RoomLog, _ cursor: inout Cursor, limit: Int = 1 << 20) -> [String] {
         var lines: [String] = []
         while let delivery = log.read(&cursor, in: .lines, limit: limit) {
@@ -22,85 +20,97 @@ import Testing
             case .gap(let first, let last): lines.append("gap \(first)-\(last)")
             case .messages(let slices):
                 lines += slices.flatMap { String(buffer: $0).split(separator: "\n").map(String.init) }
+            case .stored: return lines + ["store"]
             }
         }
         return lines
     }
 
-    @Test func `messages are numbered from 1 without a hole, and readable once sealed`() {
+    @Test func `messages are numbered from 1 without a hole`() {
         var log = log()
-        var cursor = log.start(of: bob)
-        let sequences = [log.append("one", by: alice, at: .init()), log.append("two", by: alice, at: .init())]
-        #expect(sequences == [1, 2])
+        var cursor = log.start(of: bob.session, history: 10)
         #expect(log.head == 0)
         #expect(drain(&log, &cursor) == [])
-        let seals = [log.seal(), log.seal()]
-        #expect(seals == [true, false])
-        let third = log.append("three", by: alice, at: .init())
-        #expect(third == 3)
-        #expect(log.head == 2)
-        #expect(drain(&log, &cursor) == ["[alice]: one", "[alice]: two"])
+        log.append(["one", "two"], by: alice)
+        log.append(["three"], by: alice)
+        #expect((log.first, log.head) == (1, 3))
+        #expect(drain(&log, &cursor) == ["[alice]: one", "[alice]: two", "[alice]: three"])
+        #expect(log.messages(from: 2, through: 3)?.map(\.sequence) == [2, 3])
     }
 
     @Test func `own messages are history at the login and passed over afterwards`() {
         var log = log()
-        _ = log.append("before", by: alice, at: .init())
-        _ = log.seal()
-        var cursor = log.start(of: alice)
-        for text in ["a", "b"] { _ = log.append(text, by: alice, at: .init()) }
-        _ = log.append("hi", by: bob, at: .init())
-        _ = log.append("c", by: alice, at: .init())
-        _ = log.seal()
+        log.append(["before"], by: alice)
+        var cursor = log.start(of: alice.session, history: 10)
+        log.append(["a", "b"], by: alice)
+        log.append(["hi"], by: bob)
+        log.append(["c"], by: alice)
         #expect(drain(&log, &cursor) == ["[alice]: before", "[bob]: hi"])
+    }
+
+    @Test func `another session of the same account is given what the first one says`() {
+        var log = log()
+        var cursor = log.start(of: 9, history: 10)
+        log.append(["a"], by: alice)
+        #expect(drain(&log, &cursor) == ["[alice]: a"])
     }
 
     @Test func `a reader who comes back gets what came after, and nothing twice`() {
         var log = log()
-        for number in 1...5 {
-            _ = log.append("\(number)", by: alice, at: .init())
-            _ = log.seal()
-        }
-        var cursor = log.resume(after: 3, member: bob)
+        for number in 1...5 { log.append(["\(number)"], by: alice) }
+        var cursor = log.resume(after: 3, session: bob.session)
         #expect(drain(&log, &cursor) == ["[alice]: 4", "[alice]: 5"])
-        var ahead = log.resume(after: 99, member: bob)
-        _ = log.append("6", by: alice, at: .init())
-        _ = log.seal()
+        var ahead = log.resume(after: 99, session: bob.session)
+        log.append(["6"], by: alice)
         #expect(drain(&log, &ahead) == ["[alice]: 6"])
     }
 
-    @Test func `a reader who fell behind is told the first and the last that it missed`() {
-        var log = log(messages: 3)
-        var cursor = log.start(of: bob)
-        for number in 1...10 {
-            _ = log.append("\(number)", by: alice, at: .init())
-            _ = log.seal()
-        }
-        #expect(log.first == 8)
-        #expect(drain(&log, &cursor) == ["gap 1-7", "[alice]: 8", "[alice]: 9", "[alice]: 10"])
+    @Test func `what memory no longer holds is read from the store, and what is kept nowhere is a gap`() {
+        var log = log()
+        var cursor = log.start(of: bob.session, history: 10)
+        for number in 1...10 { log.append([String(repeating: "\(number % 10)", count: 10_000)], by: alice) }
+        log.trim(to: 30_000)
+        #expect(log.firstInMemory == 9)
+        #expect(drain(&log, &cursor) == ["store"])
+        #expect(log.messages(from: 8, through: 9) == nil)
+        log.forget(before: 10)
+        #expect(drain(&log, &cursor).first == "gap 1-9")
+        #expect(cursor.next == 11)
     }
 
-    @Test func `history is the newest messages, also where batches are larger`() {
-        var log = log(messages: 3)
-        for number in 1...10 { _ = log.append("\(number)", by: alice, at: .init()) }
-        _ = log.seal()
-        var cursor = log.start(of: bob)
+    @Test func `history is the newest messages`() {
+        var log = log()
+        log.append((1...10).map { "\($0)" }, by: alice)
+        var cursor = log.start(of: bob.session, history: 3)
         #expect(drain(&log, &cursor) == ["[alice]: 8", "[alice]: 9", "[alice]: 10"])
     }
 
-    @Test func `the bytes that are remembered are bounded`() {
-        var log = log(messages: 1_000, bytes: 100_000)
+    @Test func `the bytes in memory are bounded`() {
+        var log = log()
         for _ in 1...1_000 {
-            _ = log.append(String(repeating: "x", count: 10_000), by: alice, at: .init())
-            _ = log.seal()
+            log.append([String(repeating: "x", count: 10_000)], by: alice)
+            log.trim(to: 100_000)
         }
-        #expect(log.head - log.first < 10)
+        #expect(log.size <= 100_000)
+        #expect(log.head == 1_000)
+    }
+
+    @Test func `many small batches become few`() {
+        var log = log()
+        var cursor = log.start(of: bob.session, history: 10)
+        for number in 1...1_000 { log.append(["\(number)"], by: alice) }
+        guard case .messages(let slices)? = log.read(&cursor, in: .binary, limit: 1 << 20) else {
+            Issue.record("nothing to read")
+            return
+        }
+        #expect(slices.count < 100)
+        #expect(cursor.next == 1_001)
     }
 
     @Test func `a limit of bytes cuts between messages, and each read gives at least one`() {
         var log = log()
-        for _ in 1...20 { _ = log.append(String(repeating: "x", count: 90), by: alice, at: .init()) }
-        _ = log.seal()
-        var cursor = log.start(of: bob)
+        log.append(Array(repeating: String(repeating: "x", count: 90), count: 20), by: alice)
+        var cursor = log.start(of: bob.session, history: 100)
         var sizes: [Int] = []
         while case .messages(let slices)? = log.read(&cursor, in: .lines, limit: 250) {
             sizes.append(slices.reduce(0) { $0 + $1.readableBytes })
@@ -109,29 +119,54 @@ import Testing
         #expect(sizes == [300, 300, 300, 300, 300, 300, 200])
     }
 
+    @Test func `a batch is the same after it was stored`() throws {
+        let batch = MessageBatch.of(["one", "two"], by: alice, from: 7)
+        let sessions = batch.authorSessions
+        let stored = try #require(MessageBatch(first: 7, frames: batch.frames, sessions: sessions))
+        #expect(stored.messages(from: 7, through: 8) == batch.messages(from: 7, through: 8))
+        #expect(MessageBatch(first: 7, frames: batch.frames, sessions: [1]) == nil)
+        let cut = batch.frames.getSlice(at: 0, length: batch.frames.readableBytes - 1) ?? ByteBuffer()
+        #expect(MessageBatch(first: 7, frames: cut, sessions: sessions) == nil)
+    }
+
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `any pace of reading gives each reader all of the others' messages in order`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
-        let members = (0..<4).map { Member(number: $0, name: .named("m\($0)")) }
-        var log = log(messages: 10_000, bytes: 1 << 30)
-        var cursors = members.map { log.start(of: $0) }
-        var seen = [[String]](repeating: [], count: members.count)
+        let authors = (0..<4).map { Author(account: .named("m\($0)"), session: UInt64($0)) }
+        var log = log()
+        var cursors = authors.map { log.start(of: $0.session, history: 10) }
+        var seen = [[String]](repeating: [], count: authors.count)
         var said: [(by: Int, line: String)] = []
         for step in 0..<2_000 {
             let speaker = Int.random(in: 0..<4, using: &generator)
-            _ = log.append("\(step)", by: members[speaker], at: .init())
-            said.append((speaker, "[m\(speaker)]: \(step)"))
-            if Bool.random(using: &generator) { _ = log.seal() }
+            let texts = (0...Int.random(in: 0...3, using: &generator)).map { "\(step).\($0)" }
+            log.append(texts, by: authors[speaker])
+            said += texts.map { (speaker, "[m\(speaker)]: \($0)") }
             let reader = Int.random(in: 0..<4, using: &generator)
+            let dialect = Dialect.lines
             let limit = Int.random(in: 1...500, using: &generator)
-            if case .messages(let slices)? = log.read(&cursors[reader], in: .lines, limit: limit) {
+            if case .messages(let slices)? = log.read(&cursors[reader], in: dialect, limit: limit) {
                 seen[reader] += slices.flatMap { String(buffer: $0).split(separator: "\n").map(String.init) }
             }
         }
-        _ = log.seal()
         for reader in 0..<4 {
             seen[reader] += drain(&log, &cursors[reader], limit: 77)
             #expect(seen[reader] == said.filter { $0.by != reader }.map(\.line), "seed \(seed)")
         }
+    }
+}
+
+extension MessageBatch {
+    fileprivate static func of(_ texts: [String], by author: Author, from first: UInt64) -> MessageBatch {
+        let drafts = texts.map {
+            MessageDraft(author: author, clientMessageID: "", body: .text($0), time: MessageTime())
+        }
+        return MessageBatch(drafts, in: .lobby, from: first)
+    }
+}
+
+extension RoomLog {
+    fileprivate mutating func append(_ texts: [String], by author: Author) {
+        append(.of(texts, by: author, from: head + 1))
     }
 }

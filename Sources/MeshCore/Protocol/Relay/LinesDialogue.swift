@@ -78,7 +78,7 @@ package struct LinesDialogue: Equatable, Sendable {
             return [.write(words + Self.namePrompt)]
         case .bye, .refused:
             state = .ended
-        case .message, .accepted, .gap, .error, .pong:
+        case .message, .accepted, .gap, .error, .pong, .joined, .left, .people, .page, .presence:
             break
         }
         return words.isEmpty ? [] : [.write(words)]
@@ -104,22 +104,31 @@ extension WireRelayEvent.OneOf_Event {
         case .refused(let refusal):
             switch refusal.reason {
             case .invalidCredentials: "Invalid credentials. Please try again.\n"
-            case .alreadyLoggedIn: "This username is already logged in. Please use a different username.\n"
+            case .tooManyClients: "This username is already logged in. Please use a different username.\n"
             case .busy: "The server is busy. Please try again.\n"
-            case .tlsRequired, .unspecified, .UNRECOGNIZED: "\(refusal.explanation)\n"
+            case .tlsRequired, .invalidTicket, .unspecified, .UNRECOGNIZED: "\(refusal.explanation)\n"
             }
         case .message(let message):
-            // A line break in a text must not let it pass for somebody else's line.
-            message.text.split(separator: "\n", omittingEmptySubsequences: false)
-                .map { "[\(message.sender)]: \($0)\n" }.joined()
+            message.linesForm
         case .gap(let gap):
             "Gap: messages \(gap.first) to \(gap.last) are no longer here.\n"
         case .error(let error):
             "Message refused: \(error.explanation)\n"
         case .bye(let bye):
             bye.explanation.isEmpty ? "" : "\(bye.explanation)\n"
-        case .accepted, .pong:
+        case .presence(let presence):
+            (presence.joined.map { "\($0) joined.\n" } + presence.left.map { "\($0) left.\n" }).joined()
+        case .accepted, .pong, .joined, .left, .people, .page:
             ""
         }
+    }
+}
+
+extension WireMessage {
+    fileprivate var linesForm: String {
+        let author = room.hasPrefix("@") ? "[\(sender), to you]" : "[\(sender)]"
+        if case .data(let bytes) = body { return "\(author): (\(bytes.count) bytes that are no text)\n" }
+        // A line break in a text must not let it pass for somebody else's line.
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { "\(author): \($0)\n" }.joined()
     }
 }

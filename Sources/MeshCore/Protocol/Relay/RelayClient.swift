@@ -176,7 +176,7 @@ package struct RelayClient: Equatable, Sendable {
         case .accepted(let acceptance): return accepted(acceptance)
         case .gap(let gap): return passedOver(gap)
         case .error(let error): return failed(error)
-        case .pong: return []
+        case .pong, .joined, .left, .people, .page, .presence: return []
         case .bye(let bye): return dismissed(bye, at: now, using: &generator)
         }
     }
@@ -248,11 +248,11 @@ extension RelayClient {
         let isFirst = !hasBeenOnline
         hasBeenOnline = true
         var actions: [Action] = [.show(isFirst ? .welcome(user: welcome.user) : .reconnected)]
-        if let head = welcome.heads.first(where: { $0.room == lobby }) {
+        if let head = welcome.heads.first(where: { $0.room == RoomName.lobby.description }) {
             historyUpTo = head.sequence
             if let position, position.log != head.log { actions.append(.show(.logLost)) }
             if position?.log != head.log {
-                position = WirePosition.with { ($0.room, $0.log) = (lobby, head.log) }
+                position = WirePosition.with { ($0.room, $0.log) = (RoomName.lobby.description, head.log) }
             }
         }
         // The relay knows by their ids which of these it has published already.
@@ -270,12 +270,12 @@ extension RelayClient {
         case .busy:
             let retry = TimeAmount.milliseconds(Int64(refusal.retryAfterMilliseconds))
             return [.disconnect] + wait(atLeast: retry, because: reason, at: now, using: &generator)
-        case .invalidCredentials where !hasBeenOnline, .alreadyLoggedIn where !hasBeenOnline:
+        case .invalidCredentials where !hasBeenOnline, .tooManyClients where !hasBeenOnline:
             failedLogins += 1
             if failedLogins >= policy.passwords { return finish(.refused(reason)) }
             state = .askingForCredentials
             return [.disconnect, .show(.refused(because: reason)), .askForCredentials]
-        case .invalidCredentials, .alreadyLoggedIn, .tlsRequired, .unspecified, .UNRECOGNIZED:
+        case .invalidCredentials, .tooManyClients, .tlsRequired, .invalidTicket, .unspecified, .UNRECOGNIZED:
             return finish(.refused(reason))
         }
     }
@@ -315,7 +315,7 @@ extension RelayClient {
     ) -> [Action] {
         let reason = bye.explanation.isEmpty ? "the relay ended the connection" : bye.explanation.printable
         switch bye.reason {
-        case .replaced, .protocolViolation:
+        case .replaced, .protocolViolation, .kicked:
             return finish(.lost(reason, unaccepted: outbox.count))
         case .shuttingDown, .loginTimedOut, .requested, .unspecified, .UNRECOGNIZED:
             return drop(because: reason, at: now, using: &generator)

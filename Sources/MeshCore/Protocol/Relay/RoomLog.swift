@@ -1,91 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
 import DequeModule
 package import NIOCore
-import SwiftProtobuf
 
-/// A room: each message once, in order, numbered from 1 without a hole, encoded once for each dialect that reads it.
+/// What memory holds of a room: the newest of its messages, each once, numbered without a hole, in batches whose bytes
+/// every reader's write shares.
 ///
-/// Messages are appended to an open batch; ``seal()`` makes the batch readable, and from then on its bytes don't
-/// change, so that every reader's write shares them. Readers are ``Cursor``s; the log knows none of them.
+/// Readers are ``Cursor``s; the log knows none of them. What is older is in the store, up to what its retention has let
+/// go.
 package struct RoomLog: Sendable {
-    /// How much is remembered: at least the newest messages up to `messages`, but no more than `bytes`.
-    package struct Retention: Equatable, Sendable {
-        package let messages: Int
-        package let bytes: Int
-
-        package init(messages: Int, bytes: Int) {
-            self.messages = messages
-            self.bytes = bytes
-        }
-    }
-
     /// Names this log, so that a sequence of another is not mistaken for one of this.
     package let id: UInt64
-    package let room: String
-    private let retention: Retention
-    private var sealed: Deque<Batch> = []
-    private var open: Batch
-    private var retainedMessages = 0
-    private var retainedBytes = 0
+    package let room: RoomName
+    /// The oldest message that can be had, from memory or from the store; `head + 1` while there is none.
+    package private(set) var first: UInt64
+    /// The newest message; 0 while there is none.
+    package private(set) var head: UInt64
+    /// The batches in memory, the last of which ends at `head`.
+    private var batches: Deque<MessageBatch> = []
+    /// How many batches at the end are small, and wait to be joined.
+    private var smallBatches = 0
+    private var smallBytes = 0
+    private var bytes = 0
 
-    package init(id: UInt64, room: String, retention: Retention) {
+    /// A log of which the store holds the messages from `first` to `head`.
+    package init(id: UInt64, room: RoomName, first: UInt64 = 1, head: UInt64 = 0) {
         self.id = id
         self.room = room
-        self.retention = retention
-        open = Batch(first: 1)
+        self.first = first
+        self.head = head
     }
 
-    /// The newest message that can be read; 0 while there is none.
-    package var head: UInt64 { open.first - 1 }
+    /// The id of the log of a room that nothing was said in yet, always the same for the same store.
+    package static func id(of room: RoomName, store: UInt64) -> UInt64 {
+        let digest = SHA256.hash(data: Array("\(store)\n\(room)".utf8))
+        return digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } | 1
+    }
 
-    /// The oldest message that can be read; `head + 1` while there is none.
-    package var first: UInt64 { sealed.first?.first ?? open.first }
+    /// The oldest message in memory; `head + 1` while there is none.
+    package var firstInMemory: UInt64 { batches.first?.first ?? head + 1 }
 
-    /// Gives `text` the next sequence.
-    ///
-    /// It can be read after the next ``seal()``.
-    package mutating func append(_ text: String, by sender: Member, at time: MessageTime) -> UInt64 {
-        let sequence = open.first + UInt64(open.messages.count)
-        let message = WireMessage.with {
-            $0.room = room
-            $0.sequence = sequence
-            $0.sender = sender.name.description
-            $0.time = time
-            $0.text = text
+    /// What memory holds, in bytes.
+    package var size: Int { bytes }
+
+    /// Takes a batch that was stored, which begins behind the head.
+    package mutating func append(_ batch: MessageBatch) {
+        guard batch.first > head else { return assertionFailure("a batch that is there already") }
+        head = batch.last
+        batches.append(batch)
+        bytes += batch.size
+        joinSmallBatches(adding: batch.size)
+    }
+
+    /// Lets go of the oldest batches until memory holds at most `limit` bytes, but for the newest batch.
+    package mutating func trim(to limit: Int) {
+        while bytes > limit, batches.count > 1, let oldest = batches.popFirst() {
+            bytes -= oldest.size
+            smallBatches = min(smallBatches, batches.count)
         }
-        open.append(message, by: sender.number)
-        return sequence
     }
 
-    /// Makes what was appended readable, and forgets what retention does not hold.
-    ///
-    /// False if nothing was appended.
-    package mutating func seal() -> Bool {
-        if open.messages.isEmpty { return false }
-        retainedMessages += open.messages.count
-        retainedBytes += open.bytes
-        sealed.append(open)
-        open = Batch(first: open.first + UInt64(open.messages.count))
-        while let oldest = sealed.first, sealed.count > 1,
-            retainedMessages - oldest.messages.count >= retention.messages || retainedBytes > retention.bytes
-        {
-            retainedMessages -= oldest.messages.count
-            retainedBytes -= oldest.bytes
-            sealed.removeFirst()
+    /// What is older than `sequence` is not to be had any more.
+    package mutating func forget(before sequence: UInt64) {
+        first = max(first, min(sequence, head + 1))
+        while let oldest = batches.first, oldest.last < first {
+            bytes -= oldest.size
+            batches.removeFirst()
+            smallBatches = min(smallBatches, batches.count)
         }
-        return true
     }
 
-    /// Where a member begins who has seen nothing: at the newest messages, as many as are remembered at least.
-    package func start(of member: Member) -> Cursor {
-        let wanted = head > UInt64(retention.messages) ? head - UInt64(retention.messages) + 1 : 1
-        return Cursor(next: max(first, wanted), member: member.number, ownUpTo: head)
+    /// Lets go of all that the store has.
+    package mutating func empty() {
+        batches = []
+        (smallBatches, smallBytes, bytes) = (0, 0, 0)
     }
 
-    /// Where a member goes on who has seen everything up to `sequence`; its own messages are known to it.
-    package func resume(after sequence: UInt64, member: Member) -> Cursor {
-        Cursor(next: min(sequence, head) + 1, member: member.number, ownUpTo: 0)
+    /// Many batches of a message each would make many small writes for a reader that is behind; each byte is copied once.
+    private mutating func joinSmallBatches(adding size: Int) {
+        if size >= Self.small {
+            (smallBatches, smallBytes) = (0, 0)
+            return
+        }
+        smallBatches += 1
+        smallBytes += size
+        guard smallBytes >= Self.joined || smallBatches >= 64 else { return }
+        let small = batches.suffix(smallBatches)
+        if let batch = MessageBatch(joining: small) {
+            bytes += batch.size - small.reduce(0) { $0 + $1.size }
+            batches.removeLast(smallBatches)
+            batches.append(batch)
+        }
+        (smallBatches, smallBytes) = (0, 0)
+    }
+
+    private static let small = 8 * 1024
+    private static let joined = 32 * 1024
+
+    /// Where a session begins that has seen nothing: at the newest `history` messages.
+    package func start(of session: UInt64, history: Int) -> Cursor {
+        let wanted = head > UInt64(history) ? head - UInt64(history) + 1 : 1
+        return Cursor(next: max(first, wanted), session: session, ownUpTo: head)
+    }
+
+    /// Where a session goes on that has seen everything up to `sequence`; its own messages are known to it.
+    package func resume(after sequence: UInt64, session: UInt64) -> Cursor {
+        Cursor(next: min(sequence, head) + 1, session: session, ownUpTo: 0)
     }
 
     /// What comes at `cursor`, in `dialect`: at least one message, then as many as fit into `limit` bytes.
@@ -94,53 +115,44 @@ package struct RoomLog: Sendable {
     package mutating func read(_ cursor: inout Cursor, in dialect: Dialect, limit: Int) -> Delivery? {
         guard cursor.next <= head else { return nil }
         if cursor.next < first {
-            defer { cursor.next = first }
+            defer { cursor.skip(to: first) }
             return .gap(first: cursor.next, last: first - 1)
         }
+        guard cursor.next >= firstInMemory else { return .stored }
         var slices: [ByteBuffer] = []
-        var bytes = 0
+        var total = 0
         var position = index(of: cursor.next)
-        while position < sealed.endIndex, bytes < limit {
-            sealed[position].encode(in: dialect)
-            bytes += sealed[position].read(&cursor, in: dialect, limit: limit - bytes, into: &slices)
+        while position < batches.endIndex, total < limit {
+            batches[position].encode(in: dialect)
+            total += batches[position].read(&cursor, in: dialect, limit: limit - total, into: &slices)
             position += 1
         }
         return .messages(slices)
     }
 
-    /// The batch that holds `sequence`, which is one of the readable ones.
+    /// The messages from `from` to `through`; nil if memory does not hold them all.
+    package func messages(from: UInt64, through: UInt64) -> [WireMessage]? {
+        guard from >= firstInMemory, through <= head else { return nil }
+        if from > through { return [] }
+        var result: [WireMessage] = []
+        var position = index(of: from)
+        while position < batches.endIndex, batches[position].first <= through {
+            result += batches[position].messages(from: from, through: through)
+            position += 1
+        }
+        return result
+    }
+
+    /// The batch that holds `sequence`, which is one of those in memory.
     private func index(of sequence: UInt64) -> Int {
-        var (low, high) = (0, sealed.count)
+        // Nearly always it is the last.
+        if let last = batches.last, last.first <= sequence { return batches.count - 1 }
+        var (low, high) = (0, batches.count)
         while high - low > 1 {
             let middle = (low + high) / 2
-            if sealed[middle].first <= sequence { low = middle } else { high = middle }
+            if batches[middle].first <= sequence { low = middle } else { high = middle }
         }
         return low
-    }
-}
-
-/// Who is in a room: the account, and a number that stands for it where names would cost too much.
-package struct Member: Hashable, Sendable {
-    package let number: Int
-    package let name: AccountName
-
-    package init(number: Int, name: AccountName) {
-        self.number = number
-        self.name = name
-    }
-}
-
-/// A member's position in a room's log.
-package struct Cursor: Equatable, Sendable {
-    /// The next message to be given.
-    fileprivate(set) var next: UInt64
-    /// Whose messages are passed over, since they come from here.
-    let member: Int
-    /// But not those up to this one, which are history.
-    let ownUpTo: UInt64
-
-    fileprivate func passesOver(_ sequence: UInt64, by sender: Int) -> Bool {
-        sender == member && sequence > ownUpTo
     }
 }
 
@@ -148,71 +160,8 @@ package struct Cursor: Equatable, Sendable {
 package enum Delivery: Equatable, Sendable {
     /// Encoded messages, which share the log's memory. Empty if all that came were the reader's own.
     case messages([ByteBuffer])
-    /// The messages from `first` to `last` are no longer remembered.
+    /// What comes next is to be read from the store.
+    case stored
+    /// The messages from `first` to `last` are no longer kept.
     case gap(first: UInt64, last: UInt64)
-}
-
-/// The messages that were accepted in one turn of the event loop.
-private struct Batch: Sendable {
-    let first: UInt64
-    private(set) var messages: [WireMessage] = []
-    /// Roughly, in memory.
-    private(set) var bytes = 0
-    private var senders: [Int] = []
-    private var encodings = [Encoding?](repeating: nil, count: Dialect.allCases.count)
-
-    private struct Encoding {
-        var bytes = ByteBuffer()
-        /// Where each message ends.
-        var ends: [Int] = []
-    }
-
-    init(first: UInt64) {
-        self.first = first
-    }
-
-    mutating func append(_ message: WireMessage, by sender: Int) {
-        messages.append(message)
-        senders.append(sender)
-        // Text and its usual encoding, and what a message costs besides.
-        bytes += 2 * message.text.utf8.count + 256
-    }
-
-    mutating func encode(in dialect: Dialect) {
-        guard encodings[dialect.rawValue] == nil else { return }
-        var encoding = Encoding()
-        encoding.ends.reserveCapacity(messages.count)
-        for message in messages {
-            dialect.write(.message(message), to: &encoding.bytes)
-            encoding.ends.append(encoding.bytes.writerIndex)
-        }
-        encodings[dialect.rawValue] = encoding
-    }
-
-    /// Appends what is at `cursor` to `slices` and moves the cursor behind it; gives the bytes that were appended.
-    func read(_ cursor: inout Cursor, in dialect: Dialect, limit: Int, into slices: inout [ByteBuffer]) -> Int {
-        guard let encoding = encodings[dialect.rawValue] else { return 0 }
-        var total = 0
-        var position = Int(cursor.next - first)
-        while position < messages.count, total < limit {
-            // A run of messages that are to be given, one slice together.
-            let start = position == 0 ? 0 : encoding.ends[position - 1]
-            var end = start
-            while position < messages.count, total + end - start < limit,
-                !cursor.passesOver(first + UInt64(position), by: senders[position])
-            {
-                end = encoding.ends[position]
-                position += 1
-            }
-            if end > start, let slice = encoding.bytes.getSlice(at: start, length: end - start) {
-                slices.append(slice)
-                total += end - start
-            }
-            while position < messages.count, cursor.passesOver(first + UInt64(position), by: senders[position]) {
-                position += 1
-            }
-        }
-        cursor.next = first + UInt64(position)
-        return total
-    }
 }

@@ -72,6 +72,38 @@ package nonisolated struct WireRelayRequest: Sendable {
     set {request = .bye(newValue)}
   }
 
+  package var join: WireJoin {
+    get {
+      if case .join(let v)? = request {return v}
+      return WireJoin()
+    }
+    set {request = .join(newValue)}
+  }
+
+  package var leave: WireLeave {
+    get {
+      if case .leave(let v)? = request {return v}
+      return WireLeave()
+    }
+    set {request = .leave(newValue)}
+  }
+
+  package var who: WireWho {
+    get {
+      if case .who(let v)? = request {return v}
+      return WireWho()
+    }
+    set {request = .who(newValue)}
+  }
+
+  package var history: WireHistory {
+    get {
+      if case .history(let v)? = request {return v}
+      return WireHistory()
+    }
+    set {request = .history(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Request: Equatable, Sendable {
@@ -79,6 +111,10 @@ package nonisolated struct WireRelayRequest: Sendable {
     case publish(WirePublish)
     case ping(WirePing)
     case bye(WireBye)
+    case join(WireJoin)
+    case leave(WireLeave)
+    case who(WireWho)
+    case history(WireHistory)
 
   }
 
@@ -157,6 +193,46 @@ package nonisolated struct WireRelayEvent: Sendable {
     set {event = .bye(newValue)}
   }
 
+  package var joined: WireJoined {
+    get {
+      if case .joined(let v)? = event {return v}
+      return WireJoined()
+    }
+    set {event = .joined(newValue)}
+  }
+
+  package var left: WireLeft {
+    get {
+      if case .left(let v)? = event {return v}
+      return WireLeft()
+    }
+    set {event = .left(newValue)}
+  }
+
+  package var people: WirePeople {
+    get {
+      if case .people(let v)? = event {return v}
+      return WirePeople()
+    }
+    set {event = .people(newValue)}
+  }
+
+  package var page: WirePage {
+    get {
+      if case .page(let v)? = event {return v}
+      return WirePage()
+    }
+    set {event = .page(newValue)}
+  }
+
+  package var presence: WirePresence {
+    get {
+      if case .presence(let v)? = event {return v}
+      return WirePresence()
+    }
+    set {event = .presence(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Event: Equatable, Sendable {
@@ -168,6 +244,11 @@ package nonisolated struct WireRelayEvent: Sendable {
     case error(WireError)
     case pong(WirePong)
     case bye(WireBye)
+    case joined(WireJoined)
+    case left(WireLeft)
+    case people(WirePeople)
+    case page(WirePage)
+    case presence(WirePresence)
 
   }
 
@@ -182,13 +263,20 @@ package nonisolated struct WireLogin: Sendable {
 
   package var user: String = String()
 
+  /// Not needed with a ticket.
   package var password: String = String()
 
   /// Chosen by the client, the same for each connection of one session: a login with it replaces the older connection.
   package var session: String = String()
 
-  /// Where the client is in each room it knows; what came after that is sent, and nothing again.
+  /// Where the client is in each room it was in. It is let into them again; what came after is sent, and nothing again.
   package var positions: [WirePosition] = []
+
+  /// From an earlier welcome, of the same user and session.
+  package var ticket: String = String()
+
+  /// Tell who joins and leaves.
+  package var presence: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -222,12 +310,119 @@ package nonisolated struct WirePublish: Sendable {
   /// At most one message is ever published for an id and account: who does not know whether it arrived sends again.
   package var clientMessageID: String = String()
 
+  /// Empty for the lobby; a name with @ before it for what only that account reads, now or when it is back.
+  package var room: String = String()
+
+  package var body: WirePublish.OneOf_Body? = nil
+
+  package var text: String {
+    get {
+      if case .text(let v)? = body {return v}
+      return String()
+    }
+    set {body = .text(newValue)}
+  }
+
+  package var data: Data {
+    get {
+      if case .data(let v)? = body {return v}
+      return Data()
+    }
+    set {body = .data(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Body: Equatable, Sendable {
+    case text(String)
+    case data(Data)
+
+  }
+
+  package init() {}
+}
+
+/// Answered with joined.
+package nonisolated struct WireJoin: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var room: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Answered with left.
+package nonisolated struct WireLeave: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var room: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Answered with people.
+package nonisolated struct WireWho: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
   /// Empty for the lobby.
   package var room: String = String()
 
-  package var text: String = String()
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Answered with a page.
+package nonisolated struct WireHistory: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Empty for the lobby.
+  package var room: String = String()
+
+  package var edge: WireHistory.OneOf_Edge? = nil
+
+  /// The newest that are older than this sequence; 0 for the newest.
+  package var before: UInt64 {
+    get {
+      if case .before(let v)? = edge {return v}
+      return 0
+    }
+    set {edge = .before(newValue)}
+  }
+
+  /// The oldest that are newer.
+  package var after: UInt64 {
+    get {
+      if case .after(let v)? = edge {return v}
+      return 0
+    }
+    set {edge = .after(newValue)}
+  }
+
+  /// How many at the most; 0 for as many as the relay gives.
+  package var limit: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Edge: Equatable, Sendable {
+    /// The newest that are older than this sequence; 0 for the newest.
+    case before(UInt64)
+    /// The oldest that are newer.
+    case after(UInt64)
+
+  }
 
   package init() {}
 }
@@ -241,16 +436,30 @@ package nonisolated struct WireWelcome: Sendable {
 
   package var session: String = String()
 
-  /// The newest message of each room: what comes up to it is history.
+  /// The newest message of each room that the client is in: what comes up to it is history.
   package var heads: [WirePosition] = []
 
   package var maximumTextBytes: UInt32 = 0
 
   package var maximumFrameBytes: UInt32 = 0
 
+  /// Instead of the password, for the next connection of this session.
+  package var ticket: String = String()
+
+  package var ticketExpires: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_ticketExpires ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_ticketExpires = newValue}
+  }
+  /// Returns true if `ticketExpires` has been explicitly set.
+  package var hasTicketExpires: Bool {self._ticketExpires != nil}
+  /// Clears the value of `ticketExpires`. Subsequent reads from it will return its default value.
+  package mutating func clearTicketExpires() {self._ticketExpires = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _ticketExpires: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// A login that failed.
@@ -271,9 +480,14 @@ package nonisolated struct WireRefused: Sendable {
     package typealias RawValue = Int
     case unspecified // = 0
     case invalidCredentials // = 1
-    case alreadyLoggedIn // = 2
+
+    /// The account has as many clients as it may.
+    case tooManyClients // = 2
     case busy // = 3
     case tlsRequired // = 4
+
+    /// The ticket has expired or was revoked: log in with the password.
+    case invalidTicket // = 5
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -284,9 +498,10 @@ package nonisolated struct WireRefused: Sendable {
       switch rawValue {
       case 0: self = .unspecified
       case 1: self = .invalidCredentials
-      case 2: self = .alreadyLoggedIn
+      case 2: self = .tooManyClients
       case 3: self = .busy
       case 4: self = .tlsRequired
+      case 5: self = .invalidTicket
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -295,9 +510,10 @@ package nonisolated struct WireRefused: Sendable {
       switch self {
       case .unspecified: return 0
       case .invalidCredentials: return 1
-      case .alreadyLoggedIn: return 2
+      case .tooManyClients: return 2
       case .busy: return 3
       case .tlsRequired: return 4
+      case .invalidTicket: return 5
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -306,9 +522,10 @@ package nonisolated struct WireRefused: Sendable {
     package static let allCases: [WireRefused.Reason] = [
       .unspecified,
       .invalidCredentials,
-      .alreadyLoggedIn,
+      .tooManyClients,
       .busy,
       .tlsRequired,
+      .invalidTicket,
     ]
 
   }
@@ -336,9 +553,31 @@ package nonisolated struct WireMessage: Sendable {
   /// Clears the value of `time`. Subsequent reads from it will return its default value.
   package mutating func clearTime() {self._time = nil}
 
-  package var text: String = String()
+  package var body: WireMessage.OneOf_Body? = nil
+
+  package var text: String {
+    get {
+      if case .text(let v)? = body {return v}
+      return String()
+    }
+    set {body = .text(newValue)}
+  }
+
+  package var data: Data {
+    get {
+      if case .data(let v)? = body {return v}
+      return Data()
+    }
+    set {body = .data(newValue)}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Body: Equatable, Sendable {
+    case text(String)
+    case data(Data)
+
+  }
 
   package init() {}
 
@@ -367,6 +606,12 @@ package nonisolated struct WireAccepted: Sendable {
 
     /// In the relay's memory, and on its way to the others.
     case relayed // = 1
+
+    /// Survives the end of the relay's process, however it comes.
+    case stored // = 2
+
+    /// Survives a loss of power.
+    case synced // = 3
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -377,6 +622,8 @@ package nonisolated struct WireAccepted: Sendable {
       switch rawValue {
       case 0: self = .unspecified
       case 1: self = .relayed
+      case 2: self = .stored
+      case 3: self = .synced
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -385,6 +632,8 @@ package nonisolated struct WireAccepted: Sendable {
       switch self {
       case .unspecified: return 0
       case .relayed: return 1
+      case .stored: return 2
+      case .synced: return 3
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -393,6 +642,8 @@ package nonisolated struct WireAccepted: Sendable {
     package static let allCases: [WireAccepted.Level] = [
       .unspecified,
       .relayed,
+      .stored,
+      .synced,
     ]
 
   }
@@ -417,6 +668,93 @@ package nonisolated struct WireGap: Sendable {
   package init() {}
 }
 
+/// The client is in the room: its newest message is `head`, and what comes up to it is history.
+package nonisolated struct WireJoined: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var head: WirePosition {
+    get {_head ?? WirePosition()}
+    set {_head = newValue}
+  }
+  /// Returns true if `head` has been explicitly set.
+  package var hasHead: Bool {self._head != nil}
+  /// Clears the value of `head`. Subsequent reads from it will return its default value.
+  package mutating func clearHead() {self._head = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _head: WirePosition? = nil
+}
+
+package nonisolated struct WireLeft: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var room: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Who is in a room, in the order of their names.
+package nonisolated struct WirePeople: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var room: String = String()
+
+  package var users: [String] = []
+
+  /// There are more, for whom the frame has no place.
+  package var omitted: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A part of a room's log, in order.
+package nonisolated struct WirePage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var room: String = String()
+
+  package var messages: [WireMessage] = []
+
+  /// The log has messages before the first of these, or behind the last, in the direction that was asked for.
+  package var more: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Accounts that came to a room or left it, since the last such event.
+package nonisolated struct WirePresence: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var room: String = String()
+
+  package var joined: [String] = []
+
+  package var left: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 /// A request that failed; the connection goes on.
 package nonisolated struct WireError: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -430,6 +768,11 @@ package nonisolated struct WireError: Sendable {
   /// Of the publish that failed, if it was one.
   package var clientMessageID: String = String()
 
+  /// Of a request that was about one.
+  package var room: String = String()
+
+  package var retryAfterMilliseconds: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum Reason: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -438,10 +781,21 @@ package nonisolated struct WireError: Sendable {
     case invalidText // = 1
     case textTooLong // = 2
     case invalidMessageID // = 3
+
+    /// No room can have that name.
     case noSuchRoom // = 4
     case notLoggedIn // = 5
     case loggedInAlready // = 6
     case invalidRequest // = 7
+    case notInRoom // = 8
+    case noSuchUser // = 9
+    case tooManyRooms // = 10
+
+    /// Too many messages a second from this account: send it again later.
+    case rateLimited // = 11
+
+    /// The relay can't store it now: send it again later.
+    case notStored // = 12
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -458,6 +812,11 @@ package nonisolated struct WireError: Sendable {
       case 5: self = .notLoggedIn
       case 6: self = .loggedInAlready
       case 7: self = .invalidRequest
+      case 8: self = .notInRoom
+      case 9: self = .noSuchUser
+      case 10: self = .tooManyRooms
+      case 11: self = .rateLimited
+      case 12: self = .notStored
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -472,6 +831,11 @@ package nonisolated struct WireError: Sendable {
       case .notLoggedIn: return 5
       case .loggedInAlready: return 6
       case .invalidRequest: return 7
+      case .notInRoom: return 8
+      case .noSuchUser: return 9
+      case .tooManyRooms: return 10
+      case .rateLimited: return 11
+      case .notStored: return 12
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -486,6 +850,11 @@ package nonisolated struct WireError: Sendable {
       .notLoggedIn,
       .loggedInAlready,
       .invalidRequest,
+      .notInRoom,
+      .noSuchUser,
+      .tooManyRooms,
+      .rateLimited,
+      .notStored,
     ]
 
   }
@@ -547,6 +916,9 @@ package nonisolated struct WireBye: Sendable {
     /// Nothing that this dialect allows was said; the explanation tells what.
     case protocolViolation // = 4
     case loginTimedOut // = 5
+
+    /// An operator ended the session: its ticket is worth nothing any more.
+    case kicked // = 6
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -561,6 +933,7 @@ package nonisolated struct WireBye: Sendable {
       case 3: self = .replaced
       case 4: self = .protocolViolation
       case 5: self = .loginTimedOut
+      case 6: self = .kicked
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -573,6 +946,7 @@ package nonisolated struct WireBye: Sendable {
       case .replaced: return 3
       case .protocolViolation: return 4
       case .loginTimedOut: return 5
+      case .kicked: return 6
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -585,6 +959,7 @@ package nonisolated struct WireBye: Sendable {
       .replaced,
       .protocolViolation,
       .loginTimedOut,
+      .kicked,
     ]
 
   }
@@ -858,7 +1233,7 @@ fileprivate nonisolated let _protobuf_package = "mesh"
 
 nonisolated extension WireRelayRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RelayRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}login\0\u{1}publish\0\u{1}ping\0\u{1}bye\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}login\0\u{1}publish\0\u{1}ping\0\u{1}bye\0\u{1}join\0\u{1}leave\0\u{1}who\0\u{1}history\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -918,6 +1293,58 @@ nonisolated extension WireRelayRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
           self.request = .bye(v)
         }
       }()
+      case 5: try {
+        var v: WireJoin?
+        var hadOneofValue = false
+        if let current = self.request {
+          hadOneofValue = true
+          if case .join(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.request = .join(v)
+        }
+      }()
+      case 6: try {
+        var v: WireLeave?
+        var hadOneofValue = false
+        if let current = self.request {
+          hadOneofValue = true
+          if case .leave(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.request = .leave(v)
+        }
+      }()
+      case 7: try {
+        var v: WireWho?
+        var hadOneofValue = false
+        if let current = self.request {
+          hadOneofValue = true
+          if case .who(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.request = .who(v)
+        }
+      }()
+      case 8: try {
+        var v: WireHistory?
+        var hadOneofValue = false
+        if let current = self.request {
+          hadOneofValue = true
+          if case .history(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.request = .history(v)
+        }
+      }()
       default: break
       }
     }
@@ -945,6 +1372,22 @@ nonisolated extension WireRelayRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
       guard case .bye(let v)? = self.request else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     }()
+    case .join?: try {
+      guard case .join(let v)? = self.request else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .leave?: try {
+      guard case .leave(let v)? = self.request else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .who?: try {
+      guard case .who(let v)? = self.request else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
+    case .history?: try {
+      guard case .history(let v)? = self.request else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -959,7 +1402,7 @@ nonisolated extension WireRelayRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireRelayEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RelayEvent"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}refused\0\u{1}message\0\u{1}accepted\0\u{1}gap\0\u{1}error\0\u{1}pong\0\u{1}bye\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}refused\0\u{1}message\0\u{1}accepted\0\u{1}gap\0\u{1}error\0\u{1}pong\0\u{1}bye\0\u{1}joined\0\u{1}left\0\u{1}people\0\u{1}page\0\u{1}presence\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1071,6 +1514,71 @@ nonisolated extension WireRelayEvent: SwiftProtobuf.Message, SwiftProtobuf._Mess
           self.event = .bye(v)
         }
       }()
+      case 9: try {
+        var v: WireJoined?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .joined(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .joined(v)
+        }
+      }()
+      case 10: try {
+        var v: WireLeft?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .left(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .left(v)
+        }
+      }()
+      case 11: try {
+        var v: WirePeople?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .people(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .people(v)
+        }
+      }()
+      case 12: try {
+        var v: WirePage?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .page(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .page(v)
+        }
+      }()
+      case 13: try {
+        var v: WirePresence?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .presence(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .presence(v)
+        }
+      }()
       default: break
       }
     }
@@ -1114,6 +1622,26 @@ nonisolated extension WireRelayEvent: SwiftProtobuf.Message, SwiftProtobuf._Mess
       guard case .bye(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     }()
+    case .joined?: try {
+      guard case .joined(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    }()
+    case .left?: try {
+      guard case .left(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
+    case .people?: try {
+      guard case .people(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    }()
+    case .page?: try {
+      guard case .page(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    }()
+    case .presence?: try {
+      guard case .presence(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1128,7 +1656,7 @@ nonisolated extension WireRelayEvent: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireLogin: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Login"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}password\0\u{1}session\0\u{1}positions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}password\0\u{1}session\0\u{1}positions\0\u{1}ticket\0\u{1}presence\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1140,6 +1668,8 @@ nonisolated extension WireLogin: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 2: try { try decoder.decodeSingularStringField(value: &self.password) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.session) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.positions) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.ticket) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.presence) }()
       default: break
       }
     }
@@ -1158,6 +1688,12 @@ nonisolated extension WireLogin: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.positions.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.positions, fieldNumber: 4)
     }
+    if !self.ticket.isEmpty {
+      try visitor.visitSingularStringField(value: self.ticket, fieldNumber: 5)
+    }
+    if self.presence != false {
+      try visitor.visitSingularBoolField(value: self.presence, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1166,6 +1702,8 @@ nonisolated extension WireLogin: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.password != rhs.password {return false}
     if lhs.session != rhs.session {return false}
     if lhs.positions != rhs.positions {return false}
+    if lhs.ticket != rhs.ticket {return false}
+    if lhs.presence != rhs.presence {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1213,7 +1751,7 @@ nonisolated extension WirePosition: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePublish: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Publish"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}client_message_id\0\u{1}room\0\u{1}text\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}client_message_id\0\u{1}room\0\u{1}text\0\u{1}data\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1223,21 +1761,48 @@ nonisolated extension WirePublish: SwiftProtobuf.Message, SwiftProtobuf._Message
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.clientMessageID) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.room) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 3: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.body != nil {try decoder.handleConflictingOneOf()}
+          self.body = .text(v)
+        }
+      }()
+      case 4: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.body != nil {try decoder.handleConflictingOneOf()}
+          self.body = .data(v)
+        }
+      }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.clientMessageID.isEmpty {
       try visitor.visitSingularStringField(value: self.clientMessageID, fieldNumber: 1)
     }
     if !self.room.isEmpty {
       try visitor.visitSingularStringField(value: self.room, fieldNumber: 2)
     }
-    if !self.text.isEmpty {
-      try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
+    switch self.body {
+    case .text?: try {
+      guard case .text(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    }()
+    case .data?: try {
+      guard case .data(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 4)
+    }()
+    case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1245,7 +1810,164 @@ nonisolated extension WirePublish: SwiftProtobuf.Message, SwiftProtobuf._Message
   package static func ==(lhs: WirePublish, rhs: WirePublish) -> Bool {
     if lhs.clientMessageID != rhs.clientMessageID {return false}
     if lhs.room != rhs.room {return false}
-    if lhs.text != rhs.text {return false}
+    if lhs.body != rhs.body {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireJoin: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Join"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireJoin, rhs: WireJoin) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireLeave: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Leave"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireLeave, rhs: WireLeave) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireWho: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Who"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireWho, rhs: WireWho) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHistory: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".History"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0\u{1}before\0\u{1}after\0\u{1}limit\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      case 2: try {
+        var v: UInt64?
+        try decoder.decodeSingularUInt64Field(value: &v)
+        if let v = v {
+          if self.edge != nil {try decoder.handleConflictingOneOf()}
+          self.edge = .before(v)
+        }
+      }()
+      case 3: try {
+        var v: UInt64?
+        try decoder.decodeSingularUInt64Field(value: &v)
+        if let v = v {
+          if self.edge != nil {try decoder.handleConflictingOneOf()}
+          self.edge = .after(v)
+        }
+      }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    switch self.edge {
+    case .before?: try {
+      guard case .before(let v)? = self.edge else { preconditionFailure() }
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 2)
+    }()
+    case .after?: try {
+      guard case .after(let v)? = self.edge else { preconditionFailure() }
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHistory, rhs: WireHistory) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.edge != rhs.edge {return false}
+    if lhs.limit != rhs.limit {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1253,7 +1975,7 @@ nonisolated extension WirePublish: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireWelcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Welcome"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}session\0\u{1}heads\0\u{3}maximum_text_bytes\0\u{3}maximum_frame_bytes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}session\0\u{1}heads\0\u{3}maximum_text_bytes\0\u{3}maximum_frame_bytes\0\u{1}ticket\0\u{3}ticket_expires\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1266,12 +1988,18 @@ nonisolated extension WireWelcome: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.heads) }()
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.maximumTextBytes) }()
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.maximumFrameBytes) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.ticket) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._ticketExpires) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.user.isEmpty {
       try visitor.visitSingularStringField(value: self.user, fieldNumber: 1)
     }
@@ -1287,6 +2015,12 @@ nonisolated extension WireWelcome: SwiftProtobuf.Message, SwiftProtobuf._Message
     if self.maximumFrameBytes != 0 {
       try visitor.visitSingularUInt32Field(value: self.maximumFrameBytes, fieldNumber: 5)
     }
+    if !self.ticket.isEmpty {
+      try visitor.visitSingularStringField(value: self.ticket, fieldNumber: 6)
+    }
+    try { if let v = self._ticketExpires {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1296,6 +2030,8 @@ nonisolated extension WireWelcome: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.heads != rhs.heads {return false}
     if lhs.maximumTextBytes != rhs.maximumTextBytes {return false}
     if lhs.maximumFrameBytes != rhs.maximumFrameBytes {return false}
+    if lhs.ticket != rhs.ticket {return false}
+    if lhs._ticketExpires != rhs._ticketExpires {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1342,12 +2078,12 @@ nonisolated extension WireRefused: SwiftProtobuf.Message, SwiftProtobuf._Message
 }
 
 nonisolated extension WireRefused.Reason: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}INVALID_CREDENTIALS\0\u{1}ALREADY_LOGGED_IN\0\u{1}BUSY\0\u{1}TLS_REQUIRED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}INVALID_CREDENTIALS\0\u{1}TOO_MANY_CLIENTS\0\u{1}BUSY\0\u{1}TLS_REQUIRED\0\u{1}INVALID_TICKET\0")
 }
 
 nonisolated extension WireMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Message"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0\u{1}sequence\0\u{1}sender\0\u{1}time\0\u{1}text\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0\u{1}sequence\0\u{1}sender\0\u{1}time\0\u{1}text\0\u{1}data\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1359,7 +2095,22 @@ nonisolated extension WireMessage: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.sender) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._time) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 5: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.body != nil {try decoder.handleConflictingOneOf()}
+          self.body = .text(v)
+        }
+      }()
+      case 6: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.body != nil {try decoder.handleConflictingOneOf()}
+          self.body = .data(v)
+        }
+      }()
       default: break
       }
     }
@@ -1382,8 +2133,16 @@ nonisolated extension WireMessage: SwiftProtobuf.Message, SwiftProtobuf._Message
     try { if let v = self._time {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
-    if !self.text.isEmpty {
-      try visitor.visitSingularStringField(value: self.text, fieldNumber: 5)
+    switch self.body {
+    case .text?: try {
+      guard case .text(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    }()
+    case .data?: try {
+      guard case .data(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 6)
+    }()
+    case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1393,7 +2152,7 @@ nonisolated extension WireMessage: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.sequence != rhs.sequence {return false}
     if lhs.sender != rhs.sender {return false}
     if lhs._time != rhs._time {return false}
-    if lhs.text != rhs.text {return false}
+    if lhs.body != rhs.body {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1445,7 +2204,7 @@ nonisolated extension WireAccepted: SwiftProtobuf.Message, SwiftProtobuf._Messag
 }
 
 nonisolated extension WireAccepted.Level: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LEVEL_UNSPECIFIED\0\u{1}RELAYED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LEVEL_UNSPECIFIED\0\u{1}RELAYED\0\u{1}STORED\0\u{1}SYNCED\0")
 }
 
 nonisolated extension WireGap: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1488,9 +2247,193 @@ nonisolated extension WireGap: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
   }
 }
 
+nonisolated extension WireJoined: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Joined"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}head\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._head) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._head {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireJoined, rhs: WireJoined) -> Bool {
+    if lhs._head != rhs._head {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireLeft: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Left"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireLeft, rhs: WireLeft) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WirePeople: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".People"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0\u{1}users\0\u{1}omitted\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.users) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.omitted) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    if !self.users.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.users, fieldNumber: 2)
+    }
+    if self.omitted != 0 {
+      try visitor.visitSingularUInt32Field(value: self.omitted, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePeople, rhs: WirePeople) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.users != rhs.users {return false}
+    if lhs.omitted != rhs.omitted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WirePage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Page"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0\u{1}messages\0\u{1}more\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.messages) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.more) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    if !self.messages.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.messages, fieldNumber: 2)
+    }
+    if self.more != false {
+      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePage, rhs: WirePage) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.messages != rhs.messages {return false}
+    if lhs.more != rhs.more {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WirePresence: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Presence"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}room\0\u{1}joined\0\u{1}left\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.joined) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.left) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 1)
+    }
+    if !self.joined.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.joined, fieldNumber: 2)
+    }
+    if !self.left.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.left, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePresence, rhs: WirePresence) -> Bool {
+    if lhs.room != rhs.room {return false}
+    if lhs.joined != rhs.joined {return false}
+    if lhs.left != rhs.left {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension WireError: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Error"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reason\0\u{1}explanation\0\u{3}client_message_id\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reason\0\u{1}explanation\0\u{3}client_message_id\0\u{1}room\0\u{3}retry_after_milliseconds\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1501,6 +2444,8 @@ nonisolated extension WireError: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 1: try { try decoder.decodeSingularEnumField(value: &self.reason) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.explanation) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.clientMessageID) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.room) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.retryAfterMilliseconds) }()
       default: break
       }
     }
@@ -1516,6 +2461,12 @@ nonisolated extension WireError: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.clientMessageID.isEmpty {
       try visitor.visitSingularStringField(value: self.clientMessageID, fieldNumber: 3)
     }
+    if !self.room.isEmpty {
+      try visitor.visitSingularStringField(value: self.room, fieldNumber: 4)
+    }
+    if self.retryAfterMilliseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.retryAfterMilliseconds, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1523,13 +2474,15 @@ nonisolated extension WireError: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.reason != rhs.reason {return false}
     if lhs.explanation != rhs.explanation {return false}
     if lhs.clientMessageID != rhs.clientMessageID {return false}
+    if lhs.room != rhs.room {return false}
+    if lhs.retryAfterMilliseconds != rhs.retryAfterMilliseconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
 nonisolated extension WireError.Reason: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}INVALID_TEXT\0\u{1}TEXT_TOO_LONG\0\u{1}INVALID_MESSAGE_ID\0\u{1}NO_SUCH_ROOM\0\u{1}NOT_LOGGED_IN\0\u{1}LOGGED_IN_ALREADY\0\u{1}INVALID_REQUEST\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}INVALID_TEXT\0\u{1}TEXT_TOO_LONG\0\u{1}INVALID_MESSAGE_ID\0\u{1}NO_SUCH_ROOM\0\u{1}NOT_LOGGED_IN\0\u{1}LOGGED_IN_ALREADY\0\u{1}INVALID_REQUEST\0\u{1}NOT_IN_ROOM\0\u{1}NO_SUCH_USER\0\u{1}TOO_MANY_ROOMS\0\u{1}RATE_LIMITED\0\u{1}NOT_STORED\0")
 }
 
 nonisolated extension WirePing: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1633,7 +2586,7 @@ nonisolated extension WireBye: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 }
 
 nonisolated extension WireBye.Reason: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}SHUTTING_DOWN\0\u{1}REPLACED\0\u{1}PROTOCOL_VIOLATION\0\u{1}LOGIN_TIMED_OUT\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}SHUTTING_DOWN\0\u{1}REPLACED\0\u{1}PROTOCOL_VIOLATION\0\u{1}LOGIN_TIMED_OUT\0\u{1}KICKED\0")
 }
 
 nonisolated extension WirePeerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -60,13 +60,16 @@ private struct LinesConnection {
             require(!hasEnded, "\(action) after the end")
             switch action {
             case .send(let event): write(dialogue.answered(event))
-            case .verify(let user, _): perform(session.verified(verdict(on: user)))
-            case .enter:
-                let isThere = plan.next() == "p"
-                perform(session.entered(isThere ? .presentAlready : .admitted(heads: [])))
-            case .publish(let publish):
+            case .verify(.password(_, let user)): perform(session.verified(verdict(on: user)))
+            case .verify(.ticket): perform(session.verified(.invalidTicket))
+            case .enter(_, let entrance):
+                let welcome = RelaySession.Welcome(session: entrance.session, heads: [], ticket: nil)
+                perform(session.entered(plan.next() == "p" ? .tooManyClients : .admitted(welcome)))
+            case .join, .leave, .tellWho, .page: require(false, "The lines dialect has no word for \(action)")
+            case .publish(let publication):
                 require(session.isOnline, "Somebody published who is not logged in")
-                require((try? publish.text.checkText(limit: RelayLimits.text)) != nil, "\(publish.text) was let pass")
+                guard case .text(let text) = publication.body else { return require(false, "That is no text") }
+                require((try? text.checkText(limit: RelayLimits.text)) != nil, "\(text) was let pass")
                 published += 1
                 write(dialogue.answered(.accepted(.with { $0.sequence = published })))
             case .startLoginDeadline, .stopLoginDeadline: break
@@ -79,7 +82,7 @@ private struct LinesConnection {
         let letter = plan.next()
         if letter == "b" { return .busy(retryAfter: .seconds(1)) }
         guard letter != "w", let name = AccountName(user) else { return .wrong }
-        return .right(name)
+        return .right(name, seal: "")
     }
 
     private mutating func write(_ actions: [LinesDialogue.Action]) {

@@ -22,7 +22,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private let place: Place
     private let privacy: RelaySession.Privacy
-    private let surroundings: RelayConnection.Surroundings
+    private let surroundings: Surroundings
     private let adopt: (RelayConnection) -> Void
     private let logger: Logger
     private var bytes = ByteBuffer()
@@ -34,7 +34,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
     init(
         place: Place,
         privacy: RelaySession.Privacy,
-        surroundings: RelayConnection.Surroundings,
+        surroundings: Surroundings,
         logger: Logger,
         adopt: @escaping (RelayConnection) -> Void
     ) {
