@@ -181,7 +181,8 @@ let package = Package(
         .testTarget(
             name: "DeviceTests",
             dependencies: [
-                "MeshCore", "MeshProgram", "TestSupport", "device", logging, nioCore, nioEmbedded, nioPosix,
+                "MeshCore", "MeshProgram", "TestSupport", "device", argumentParser, logging, nioCore, nioEmbedded,
+                nioPosix,
             ],
             swiftSettings: ours
         ),

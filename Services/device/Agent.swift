@@ -34,6 +34,9 @@ actor Agent {
     private let transport: PeerTransport
     private let logger: Logger
     private var table: PeerTable
+    private var sightings: SightingTable
+    private var discovery: [DiscoveryReport] = []
+    private var scanTelling = ScanTelling()
     private var outbox = Outbox(limit: 1_000)
     private var peers: [Int: Peer] = [:]
     private var listing: [DeviceRecord] = []
@@ -51,6 +54,9 @@ actor Agent {
         (self.settings, self.inbox, self.console) = (settings, inbox, console)
         (self.transport, self.logger) = (transport, logger)
         table = PeerTable(ownID: settings.id, policy: settings.policy)
+        sightings = SightingTable(limit: settings.policy.devices)
+        // Where no registry is asked, there is none to wait for.
+        (hasListing, hasAskedRegistry) = (settings.signaling == nil, settings.signaling == nil)
     }
 
     /// Runs until it is told to stop, or its input has ended and everything is settled.
@@ -77,13 +83,18 @@ extension Agent {
                 self.tableTimer = nil
                 perform(table.timerFired(at: now))
             }
+            if sightings.expire(at: now) { whereaboutsChanged(at: now) }
         case .listed(let records): listed(records, at: now)
         case .lookedUp(let id, let record):
-            perform(table.lookedUp(id, record.flatMap(\.sighting), at: now))
+            let sighting = record.flatMap(\.sighting)
+            if let sighting { _ = sightings.seen(sighting, at: now) }
+            perform(table.lookedUp(id, sighting == nil ? nil : sightings.whereabouts(of: id), at: now))
         case .registry(.away(let reason)):
             hasAskedRegistry = true
-            show("* the signaling server \(settings.signaling) is away: \(reason.printable); trying again")
-        case .registry(.back): show("* the signaling server \(settings.signaling) is back")
+            show("* the signaling server \(signalingName) is away: \(reason.printable); trying again")
+        case .registry(.back): show("* the signaling server \(signalingName) is back")
+        case .discovered(let event): discovered(event, at: now)
+        case .discovering(let reports): discovery = reports
         case .line(let line): handle(line, at: now)
         case .inputEnded: if phase == .running { finish(at: now) }
         case .stopped: leave(at: now)
@@ -95,7 +106,10 @@ extension Agent {
         case .greeted(let link, let greeting):
             peers[link.facts.number] = Peer(link: link, name: greeting.name, since: now)
             if case .leaving = phase { return link.close(.leaving) }
-            perform(table.greeted(link.facts, by: link.id, name: greeting.name, at: now))
+            var facts = link.facts
+            facts.isNeighbor = settings.policy.acceptsNeighbors && Neighborhood.now.reaches(link.address)
+            perform(table.greeted(facts, by: link.id, name: greeting.name, at: now))
+            proven(link, greeting, at: now)
         case .dialFailed(let id, let fault):
             logger.debug("A dial failed", metadata: ["device": "\(id)", "reason": "\(fault)"])
             perform(table.dialFailed(id, fault, at: now, using: &generator))
@@ -155,9 +169,60 @@ extension Agent {
             }
             show("Devices connected:" + (lines.isEmpty ? " none yet" : lines.joined()))
         }
-        perform(table.listed(records.compactMap(\.sighting), at: now))
+        sightings.listed(records.compactMap(\.sighting), by: .signaling, at: now)
+        whereaboutsChanged(at: now)
         (hasListing, hasAskedRegistry) = (true, true)
     }
+}
+
+// Where devices are.
+extension Agent {
+    private func discovered(_ event: DiscoveryEvent, at now: NIODeadline) {
+        switch event {
+        case .sighted(let sighting):
+            guard sighting.id != settings.id else { return }
+            switch sightings.seen(sighting, at: now) {
+            case .found, .moved: whereaboutsChanged(at: now)
+            case .restarted:
+                whereaboutsChanged(at: now)
+                perform(table.restarted(sighting.id, at: now))
+            case .renewed: break
+            case .refused: logger.debug("The table of devices is full", metadata: ["passed over": "\(sighting.id)"])
+            }
+        case .progress(let asked, let total, let found):
+            guard settings.isInteractive || asked == total else { return }
+            if let text = scanTelling.text(asked: asked, of: total, found: found, at: now) { show(text) }
+        case .notSent(let interface):
+            logger.debug("An announcement was not sent", metadata: ["interface": "\(interface)"])
+        }
+    }
+
+    private func whereaboutsChanged(at now: NIODeadline) {
+        perform(table.listed(sightings.whereabouts, at: now))
+    }
+
+    /// A connection stays: where the other side is, its key has proven.
+    private func proven(_ link: PeerLink, _ greeting: PeerGreeting, at now: NIODeadline) {
+        guard table.known[link.id]?.connection?.number == link.facts.number,
+            let endpoint = link.listeningEndpoint(greeting)
+        else { return }
+        var sighting = Sighting(
+            id: link.id,
+            endpoints: [endpoint],
+            source: .session,
+            until: now + settings.provenLifetime
+        )
+        (sighting.name, sighting.instance, sighting.isProven) = (greeting.name, greeting.instance, true)
+        _ = sightings.seen(sighting, at: now)
+        whereaboutsChanged(at: now)
+    }
+
+    private var devicesText: String {
+        settings.signaling == nil
+            ? "no signaling server is asked: 'peers' tells who is known" : DeviceListing.table(listing)
+    }
+
+    private var signalingName: String { settings.signaling.map { "\($0)" } ?? "" }
 }
 
 // What people ask for.
@@ -170,7 +235,8 @@ extension Agent {
         case .nothing: break
         case .help: show(PromptCommand.explanation)
         case .exit: if settings.isInteractive { leave(at: now) } else { finish(at: now) }
-        case .devices: show(DeviceListing.table(listing))
+        case .devices: show(devicesText)
+        case .discovery: show(DiscoveryReport.table(discovery))
         case .peers: show(peersTable(at: now))
         case .send(let word, let text):
             do { try text.checkText(limit: PeerLimits.text) } catch { return show("not sent: \(error)") }
@@ -295,7 +361,7 @@ extension Agent {
 
     /// One timer, for whatever is due first.
     private func schedule() {
-        var due = [tableTimer, outbox.nextDeadline].compactMap(\.self)
+        var due = [tableTimer, outbox.nextDeadline, sightings.nextExpiry].compactMap(\.self)
         switch phase {
         case .running: break
         case .finishing(let deadline), .leaving(let deadline): due.append(deadline)

@@ -7,13 +7,16 @@ import NIOCore
 struct AgentSettings: Sendable {
     let id: DeviceID
     let policy: PeerPolicy
-    let signaling: SignalingAddress
+    /// Nil where no registry is asked.
+    let signaling: SignalingAddress?
     /// Whether a person types.
     let isInteractive: Bool
     /// For timers.
     let loop: any EventLoop
     /// How long a text waits for its device to be connected.
     var sendPatience = TimeAmount.seconds(10)
+    /// How long a device is looked for where it was last connected.
+    var provenLifetime = TimeAmount.hours(1)
     /// How long a goodbye waits for the peers.
     var leavePatience = TimeAmount.milliseconds(1_100)
 }

@@ -9,7 +9,10 @@ import NIOCore
 
 /// How an agent runs.
 struct Configuration: Sendable {
-    let signaling: SignalingAddress
+    /// Nil where devices are found in other ways alone.
+    let signaling: SignalingAddress?
+    let discovery: DiscoveryConfiguration
+    let allowed: Set<DeviceID>?
     /// Nil where nobody asked for an address: then another port will do.
     let listen: Endpoint?
     let name: String
@@ -20,6 +23,8 @@ struct Configuration: Sendable {
     let acceptsUnlisted: Bool
     let readsCommands: Bool
     let stateDirectory: String?
+    /// The number of the `.env` file, if one was given.
+    let node: UInt16?
     let logLevel: Logger.Level
 
     static let defaultSignaling = "http://127.0.0.1:8080"
@@ -27,9 +32,17 @@ struct Configuration: Sendable {
 
     init(_ options: RunOptions) async throws {
         var settings = try await Settings(program: "device", configFile: options.common.config)
-        signaling = try Self.signaling(flag: options.signaling, from: &settings)
-        listen = settings.value("listen", flag: options.listen)
-        name = settings.value("name", flag: options.name, default: Self.hostName)
+        node = options.node
+        let file = try options.node.map { number throws(ProgramFailure) in
+            try NodeFile(number: number, environment: ProcessInfo.processInfo.environment)
+        }
+        discovery = DiscoveryConfiguration(options.discovery, node: file, from: &settings)
+        let named = settings.value("signaling", flag: options.signaling)
+        signaling = try named ?? (discovery.isUsed ? nil : Self.defaultSignalingAddress())
+        listen = Self.listen(options, file, from: &settings)
+        name = settings.value("name", flag: options.name) ?? file?.id ?? Self.hostName
+        let ids = settings.values("allow", flags: options.allowed).map(\.id)
+        allowed = ids.isEmpty ? nil : Set(ids)
         heartbeat = settings.value("heartbeat", flag: options.heartbeat, default: TimeSpan(PeerLimits.heartbeat)).amount
         poll = settings.value("poll", flag: options.poll, default: TimeSpan(.seconds(5))).amount
         ttl = settings.value("ttl", flag: options.ttl).map(\.amount)
@@ -42,13 +55,36 @@ struct Configuration: Sendable {
     }
 
     /// The one setting that `device list` has as well.
-    static func signaling(flag: SignalingAddress?, from settings: inout Settings) throws -> SignalingAddress {
-        guard let signaling = settings.value("signaling", flag: flag) ?? SignalingAddress(argument: defaultSignaling)
-        else {
+    static func chosenSignaling(flag: SignalingAddress?, from settings: inout Settings) throws -> SignalingAddress {
+        try settings.value("signaling", flag: flag) ?? defaultSignalingAddress()
+    }
+
+    private static func defaultSignalingAddress() throws -> SignalingAddress {
+        guard let signaling = SignalingAddress(argument: defaultSignaling) else {
             throw ProgramFailure(.ourFault, "the default address of the signaling server is not valid")
         }
         return signaling
     }
+
+    /// Who looks for devices on the network wants to be reached from there.
+    private static func listen(
+        _ options: RunOptions,
+        _ file: NodeFile?,
+        from settings: inout Settings
+    ) -> Endpoint? {
+        if let listen = settings.value("listen", flag: options.listen) { return listen }
+        let port: UInt16? = settings.value("websocket.port", flag: nil)
+        if let port = port ?? file?.tcpPort { return Endpoint(host: everywhere, port: port) }
+        return nil
+    }
+
+    /// Where to listen if nobody asked for an address.
+    var usualListen: Endpoint? {
+        guard let usual = Endpoint(Self.defaultListen) else { return nil }
+        return discovery.isOnNetwork ? Endpoint(host: Self.everywhere, port: usual.port) : usual
+    }
+
+    private static let everywhere = "0.0.0.0"
 
     private func check(_ settings: inout Settings) {
         if (try? name.checkText(limit: PeerLimits.name)) == nil || name.printable != name {

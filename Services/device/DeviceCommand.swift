@@ -17,6 +17,10 @@ struct DeviceCommand: AsyncParsableCommand {
                   joins by the signaling server at http://127.0.0.1:8080
               device --signaling http://mesh.example.org:8080 --listen 0.0.0.0:9000
                   joins by another, and can be reached from other machines
+              device --multicast
+                  joins without a server: finds the others on this network, and is found by them
+              device --scan 192.168.1.0/24:8880-8885
+                  asks each address of a network for a device that runs with --master
               device list
                   prints who is registered, and leaves
               echo 'send kitchen hello' | device
@@ -37,12 +41,22 @@ struct DeviceCommand: AsyncParsableCommand {
 
 /// The options of an agent.
 struct RunOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The signaling server (default: \(Configuration.defaultSignaling)).", valueName: "url"))
+    @Argument(
+        help: ArgumentHelp("Reads ID, TCP_PORT, UDP_PORT and MASTER from the file .env.<number>.", valueName: "number")
+    )
+    var node: UInt16?
+
+    @Option(
+        help: ArgumentHelp(
+            "The signaling server (default: \(Configuration.defaultSignaling), where no other way to find devices is asked for).",
+            valueName: "url"
+        )
+    )
     var signaling: SignalingAddress?
 
     @Option(
         help: ArgumentHelp(
-            "Where other devices reach this one (default: \(Configuration.defaultListen), or a free port if that is taken).",
+            "Where other devices reach this one (default: \(Configuration.defaultListen), or a free port if that is taken; with a way to find devices on the network, the same port on all addresses).",
             valueName: "address:port"
         )
     )
@@ -74,6 +88,14 @@ struct RunOptions: ParsableArguments {
 
     @Flag(help: "Lets devices connect that the signaling server does not list, whatever their proven id.")
     var acceptUnlisted = false
+
+    @OptionGroup(title: "Finding devices without a server") var discovery: DiscoveryOptions
+
+    @Option(
+        name: .customLong("allow"),
+        help: ArgumentHelp("Talks to this device only; may be given several times.", valueName: "id")
+    )
+    var allowed: [DeviceIDArgument] = []
 
     @Flag(help: "Takes no commands: runs until it is told to stop.")
     var noPrompt = false
@@ -121,7 +143,7 @@ struct ListCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures(of: "device") {
             var settings = try await Settings(program: "device", configFile: common.config)
-            let address = try Configuration.signaling(flag: signaling, from: &settings)
+            let address = try Configuration.chosenSignaling(flag: signaling, from: &settings)
             try settings.check()
             print(try await text(from: address))
         }

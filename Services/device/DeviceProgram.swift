@@ -14,7 +14,10 @@ struct DeviceProgram {
     }
 
     func run() async throws {
-        let directory = try StateDirectory.chosen(configuration.stateDirectory, program: "device")
+        let directory = try StateDirectory.chosen(
+            configuration.stateDirectory,
+            program: configuration.node.map { "device-\($0)" } ?? "device"
+        )
         guard try directory.lock() else {
             throw ProgramFailure(
                 .tryAgain,

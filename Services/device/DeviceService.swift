@@ -14,29 +14,28 @@ struct DeviceService: Service {
     let identity: Identity
     let console: Console
     let logger: Logger
+    private let instance = UInt64.random(in: 1 ... .max)
+
+    init(configuration: Configuration, identity: Identity, console: Console, logger: Logger) {
+        (self.configuration, self.identity, self.console, self.logger) = (configuration, identity, console, logger)
+    }
 
     func run() async throws {
         let inbox = Inbox()
         let transport = try PeerTransport(
             identity: identity,
-            greeting: PeerGreeting(name: configuration.name, version: meshVersion, instance: .random(in: 1 ... .max)),
+            greeting: PeerGreeting(name: configuration.name, version: meshVersion, instance: instance),
             options: options
         ) { inbox.put(.peer($0)) }
         let listener = try await listen(with: transport)
         let bound = Self.endpoint(of: listener) ?? Endpoint(host: "127.0.0.1", port: 0)
         guard let bound else { throw ProgramFailure(.ourFault, "the listener has no address") }
-        let client = SignalingClient(configuration.signaling, key: identity.key, patience: .seconds(5))
-        let registry = RegistryTask(
-            client: client,
-            registration: try registration(at: bound),
-            poll: configuration.poll,
-            inbox: inbox,
-            logger: logger
-        )
+        let registry = try configuration.signaling.map { try registryTask(at: $0, bound, inbox) }
+        let discovery = try await discoveryTask(bound, inbox).open()
         _ = console.show("This is \(Wording.device(configuration.name, identity.id)), listening at \(bound).")
         await withGracefulShutdownHandler {
             await withTaskGroup { group in
-                group.addTask { await registry.run() }
+                if let registry { group.addTask { await registry.run() } }
                 if configuration.readsCommands {
                     group.addTask { await InputReader(console: console, inbox: inbox).run() }
                 }
@@ -48,12 +47,32 @@ struct DeviceService: Service {
         } onGracefulShutdown: {
             inbox.put(.stopped)
         }
-        await registry.leave()
-        await client.shutdown()
+        for way in discovery { await way.port.close() }
+        await registry?.leave()
+        await registry?.client.shutdown()
     }
 }
 
 extension DeviceService {
+    private func registryTask(at address: SignalingAddress, _ bound: Endpoint, _ inbox: Inbox) throws -> RegistryTask {
+        RegistryTask(
+            client: SignalingClient(address, key: identity.key, patience: .seconds(5)),
+            registration: try registration(at: bound),
+            poll: configuration.poll,
+            inbox: inbox,
+            logger: logger
+        )
+    }
+
+    private func discoveryTask(_ bound: Endpoint, _ inbox: Inbox) -> DiscoveryTask {
+        DiscoveryTask(
+            configuration: configuration.discovery,
+            own: .init(id: identity.id, name: configuration.name, instance: instance, port: bound.port),
+            inbox: inbox,
+            logger: logger
+        )
+    }
+
     private var options: PeerTransportOptions {
         var options = PeerTransportOptions()
         options.timing.heartbeat = configuration.heartbeat
@@ -63,6 +82,8 @@ extension DeviceService {
     private func agent(_ inbox: Inbox, _ transport: PeerTransport) -> Agent {
         var policy = PeerPolicy()
         policy.acceptsUnlisted = configuration.acceptsUnlisted
+        policy.acceptsNeighbors = configuration.discovery.isOnNetwork
+        policy.allowed = configuration.allowed
         let settings = AgentSettings(
             id: identity.id,
             policy: policy,
@@ -75,7 +96,7 @@ extension DeviceService {
 
     /// A port that was asked for is the only one that will do.
     private func listen(with transport: PeerTransport) async throws -> any Channel {
-        let wanted = configuration.listen ?? Endpoint(Configuration.defaultListen)
+        let wanted = configuration.listen ?? configuration.usualListen
         guard let wanted, let freePort = Endpoint(host: wanted.host, port: 0) else {
             throw ProgramFailure(.ourFault, "the default address to listen at is not valid")
         }

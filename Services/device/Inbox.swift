@@ -10,6 +10,9 @@ enum AgentEvent: Sendable {
     /// The registry's whole list.
     case listed([DeviceRecord])
     case lookedUp(DeviceID, DeviceRecord?)
+    /// A way of finding devices without the registry.
+    case discovered(DiscoveryEvent)
+    case discovering([DiscoveryReport])
     case registry(Membership.Change)
     /// A line of the prompt or of the standard input.
     case line(String)

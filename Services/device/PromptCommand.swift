@@ -6,6 +6,7 @@ import MeshCore
 enum PromptCommand: Equatable, Sendable {
     case devices
     case peers
+    case discovery
     case send(to: String, text: String)
     case ping(String)
     case help
@@ -22,6 +23,7 @@ enum PromptCommand: Equatable, Sendable {
         case "": self = .nothing
         case "devices": self = .devices
         case "peers": self = .peers
+        case "discovery": self = .discovery
         case "help", "?": self = .help
         case "exit", "quit": self = .exit
         case "ping":
@@ -40,6 +42,7 @@ enum PromptCommand: Equatable, Sendable {
     static let explanation = """
         devices                  what the registry lists
         peers                    the devices that are known, and the connections with them
+        discovery                what came by each way of finding devices
         send <name or id> <text> sends a text; to 'all', to each device that is known
         ping <name or id>        measures a round trip
         help                     this
@@ -67,7 +70,7 @@ enum PromptFault: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .unknown(let word):
-            "there is no command '\(word.printable)': there are devices, peers, send, ping, help and exit"
+            "there is no command '\(word.printable)': there are devices, peers, discovery, send, ping, help and exit"
         case .incomplete(let form): "it is: \(form)"
         }
     }

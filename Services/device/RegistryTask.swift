@@ -92,6 +92,11 @@ extension DeviceRecord {
 
     /// What the record says of where a device is; nil for one whose id no key can prove.
     var sighting: Sighting? {
-        id.device.map { Sighting(id: $0, name: registration.name, endpoints: contacts, isVerified: verified) }
+        guard let device = id.device else { return nil }
+        // The registry says when it is over: by no longer listing it.
+        var sighting = Sighting(id: device, endpoints: contacts, source: .signaling, until: .distantFuture)
+        sighting.name = registration.name
+        (sighting.isProven, sighting.mayBeDialed) = (verified, verified)
+        return sighting
     }
 }

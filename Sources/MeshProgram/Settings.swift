@@ -11,7 +11,8 @@ import SystemPackage
 /// All faults are collected and reported together by ``check()``.
 ///
 /// The setting `login-timeout` of `tcp_server` is `--login-timeout`, `TCP_SERVER_LOGIN_TIMEOUT` and `login-timeout:` in
-/// the file, which is YAML (or JSON, which YAML contains).
+/// the file, which is YAML (or JSON, which YAML contains). One with points in its name is nested there:
+/// `explorer.period` is `period:` under `explorer:`, and `DEVICE_EXPLORER_PERIOD`.
 package struct Settings {
     private let environment: ConfigReader
     private let environmentPrefix: String
@@ -42,15 +43,36 @@ package struct Settings {
     /// The value of a setting that has no default.
     package mutating func value<Value: ExpressibleByArgument>(_ name: String, flag: Value?) -> Value? {
         if let flag { return flag }
-        let key = ConfigKey([name])
-        if let text = environment.string(forKey: key), !text.isEmpty {
-            let variable = "\(environmentPrefix)_\(name.uppercased().replacing("-", with: "_"))"
-            return parsed(text, from: "the environment variable \(variable)")
-        }
+        let key = Self.key(name)
+        if let text = environment.string(forKey: key), !text.isEmpty { return parsed(text, from: variable(name)) }
         if let file, let text = file.reader.anyString(forKey: key) {
             return parsed(text, from: "\(name) in \(file.path)")
         }
         return nil
+    }
+
+    /// The values of a setting that may have several: given as that many flags, else all in one text with commas between
+    /// them, or as a list in the file.
+    package mutating func values<Value: ExpressibleByArgument>(_ name: String, flags: [Value]) -> [Value] {
+        if !flags.isEmpty { return flags }
+        let key = Self.key(name)
+        if let text = environment.string(forKey: key), !text.isEmpty {
+            return Self.items(of: text).compactMap { parsed($0, from: variable(name)) }
+        }
+        guard let file else { return [] }
+        let texts = file.reader.stringArray(forKey: key) ?? file.reader.anyString(forKey: key).map(Self.items) ?? []
+        return texts.compactMap { parsed($0, from: "\(name) in \(file.path)") }
+    }
+
+    private static func key(_ name: String) -> ConfigKey { ConfigKey(name.split(separator: ".").map(String.init)) }
+
+    private static func items(of text: String) -> [String] {
+        text.split { $0 == "," || $0 == " " }.map(String.init)
+    }
+
+    private func variable(_ name: String) -> String {
+        let words = name.uppercased().replacing("-", with: "_").replacing(".", with: "_")
+        return "the environment variable \(environmentPrefix)_\(words)"
     }
 
     /// Adds a fault that only shows when settings are seen together.

@@ -128,7 +128,7 @@ private final class TestAgent: Sendable {
         var settings = AgentSettings(
             id: identity.id,
             policy: PeerPolicy(),
-            signaling: try #require(SignalingAddress(argument: "http://127.0.0.1:8080")),
+            signaling: SignalingAddress(argument: "http://127.0.0.1:8080"),
             isInteractive: false,
             loop: MultiThreadedEventLoopGroup.singleton.next()
         )

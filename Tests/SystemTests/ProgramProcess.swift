@@ -17,13 +17,18 @@ final class ProgramProcess {
     private let outputFile: URL
     private let logFile: URL
 
-    init(_ program: String, _ arguments: [String]) throws {
+    /// Starts a program; with a name, in that network namespace.
+    init(_ program: String, _ arguments: [String], namespace: String? = nil) throws {
         let base = FileManager.default.temporaryDirectory.appending(path: "swift-mesh-\(UUID())")
         (outputFile, logFile) = (base.appendingPathExtension("out"), base.appendingPathExtension("log"))
         for file in [outputFile, logFile] { try Data().write(to: file) }
         process.executableURL = URL(filePath: CommandLine.arguments[0])
             .deletingLastPathComponent().appending(path: program)
         process.arguments = arguments
+        if let namespace, let path = process.executableURL?.path() {
+            process.executableURL = URL(filePath: "/bin/ip")
+            process.arguments = ["netns", "exec", namespace, path] + arguments
+        }
         process.standardInput = input
         process.standardOutput = try FileHandle(forWritingTo: outputFile)
         process.standardError = try FileHandle(forWritingTo: logFile)

@@ -26,19 +26,19 @@ import Testing
     }
 
     @Test mutating func `a device that is sighted is announced and dialed, oneself never`() {
-        let actions = table.listed([sighting(own), sighting(high)], at: start)
+        let actions = table.listed([whereabouts(own), whereabouts(high)], at: start)
         #expect(actions == [.announce(.found(high, name: "n", at: [home])), .dial(high, [home])])
-        #expect(table.listed([sighting(own), sighting(high)], at: start) == [])
+        #expect(table.listed([whereabouts(own), whereabouts(high)], at: start) == [])
     }
 
     @Test mutating func `a device that is not verified is only listed`() {
-        let actions = table.listed([sighting(high, isVerified: false)], at: start)
+        let actions = table.listed([whereabouts(high, isVerified: false)], at: start)
         #expect(actions == [.announce(.found(high, name: "n", at: [home]))])
-        #expect(table.listed([sighting(high)], at: start) == [.dial(high, [home])])
+        #expect(table.listed([whereabouts(high)], at: start) == [.dial(high, [home])])
     }
 
     @Test mutating func `a failed dial is told once and tried again after a time that grows`() throws {
-        _ = table.listed([sighting(high)], at: start)
+        _ = table.listed([whereabouts(high)], at: start)
         var now = start
         var waits: [TimeAmount] = []
         for attempt in 0..<10 {
@@ -56,14 +56,14 @@ import Testing
 
     @Test mutating func `a new address is dialed at once`() throws {
         let moved = try #require(Endpoint("192.0.2.2:9000"))
-        _ = table.listed([sighting(high)], at: start)
+        _ = table.listed([whereabouts(high)], at: start)
         _ = table.dialFailed(high, .noAddress, at: start, using: &generator)
-        let anew = Sighting(id: high, name: "n", endpoints: [moved], isVerified: true)
+        let anew = Whereabouts(id: high, name: "n", endpoints: [moved], isVerified: true)
         #expect(table.listed([anew], at: start) == [.dial(high, [moved])])
     }
 
     @Test mutating func `a device that left the registry is no longer dialed, but keeps its connection`() {
-        _ = table.listed([sighting(high), sighting(low)], at: start)
+        _ = table.listed([whereabouts(high), whereabouts(low)], at: start)
         _ = table.dialFailed(high, .noAddress, at: start, using: &generator)
         _ = table.greeted(facts(1, .outbound), by: low, name: "low", at: start)
         #expect(table.listed([], at: start) == [])
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test mutating func `a connection from a listed device is admitted`() {
-        _ = table.listed([sighting(high, isVerified: false)], at: start)
+        _ = table.listed([whereabouts(high, isVerified: false)], at: start)
         #expect(
             table.greeted(facts(1, .inbound), by: high, name: "high", at: start)
                 == [.admit(1), .announce(.connected(high, name: "high", connection: 1))]
@@ -89,7 +89,7 @@ import Testing
         #expect(table.greeted(facts(2, .inbound), by: high, name: "high", at: start) == [])
         _ = table.connectionClosed(2, .lost, at: start, using: &generator)
         #expect(
-            table.lookedUp(high, sighting(high), at: start) == [
+            table.lookedUp(high, whereabouts(high), at: start) == [
                 .announce(.found(high, name: "n", at: [home])), .admit(1),
                 .announce(.connected(high, name: "high", connection: 1)),
             ]
@@ -124,7 +124,7 @@ import Testing
     ) {
         var table = PeerTable(ownID: own, policy: PeerPolicy())
         let id = other == "lower" ? low : high
-        _ = table.listed([sighting(id)], at: start)
+        _ = table.listed([whereabouts(id)], at: start)
         _ = table.greeted(facts(1, older), by: id, name: "n", at: start)
         let actions = table.greeted(facts(2, newer, instance: isRestarted ? 2 : 1), by: id, name: "n", at: start)
         let admission: [Action] = stays == 2 && newer == .inbound ? [.admit(2)] : []
@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test mutating func `a lost connection is told and dialed again, soon if it had lived`() throws {
-        _ = table.listed([sighting(high)], at: start)
+        _ = table.listed([whereabouts(high)], at: start)
         for _ in 0..<8 { _ = table.dialFailed(high, .noAddress, at: start, using: &generator) }
         _ = table.greeted(facts(1, .outbound), by: high, name: "high", at: start)
         let actions = table.connectionClosed(1, .lost, at: start + .seconds(10), using: &generator)
@@ -143,7 +143,7 @@ import Testing
     }
 
     @Test mutating func `moving to the connection that the other side prefers is no loss`() {
-        _ = table.listed([sighting(high)], at: start)
+        _ = table.listed([whereabouts(high)], at: start)
         _ = table.greeted(facts(1, .inbound), by: high, name: "high", at: start)
         // Our dial is still under way when the other side closes the connection that it dialed.
         #expect(table.connectionClosed(1, .goodbye(.duplicate), at: start, using: &generator) == [])
@@ -156,7 +156,7 @@ import Testing
         (policy.peers, policy.dials, policy.devices) = (2, 1, 3)
         var table = PeerTable(ownID: own, policy: policy)
         let others = (0..<5).map { _ in DeviceID(of: P256.Signing.PrivateKey().publicKey) }.sorted()
-        let actions = table.listed(others.map { sighting($0) }, at: start)
+        let actions = table.listed(others.map { whereabouts($0) }, at: start)
         #expect(actions.filter(\.isDial).count == 1)
         #expect(actions.contains(.announce(.full(limit: 3))))
         #expect(table.known.count == 3)
@@ -168,8 +168,8 @@ import Testing
         #expect(freed.contains(.dial(others[2], [home])))
     }
 
-    private func sighting(_ id: DeviceID, isVerified: Bool = true) -> Sighting {
-        Sighting(id: id, name: "n", endpoints: [home], isVerified: isVerified)
+    private func whereabouts(_ id: DeviceID, isVerified: Bool = true) -> Whereabouts {
+        Whereabouts(id: id, name: "n", endpoints: [home], isVerified: isVerified)
     }
 
     private func facts(_ number: Int, _ direction: PeerDirection, instance: UInt64 = 1) -> PeerConnectionFacts {

@@ -102,8 +102,8 @@ struct TwoDevices {
     private mutating func list(_ node: Int) {
         let other = nodes[1 - node].id
         let endpoint = Endpoint(host: "192.0.2.1", port: 1)
-        let sighting = Sighting(id: other, name: nil, endpoints: [endpoint].compactMap(\.self), isVerified: true)
-        perform(nodes[node].table.listed([sighting], at: now), at: node)
+        let whereabouts = Whereabouts(id: other, name: nil, endpoints: [endpoint].compactMap(\.self), isVerified: true)
+        perform(nodes[node].table.listed([whereabouts], at: now), at: node)
     }
 
     /// A device that is killed and started again knows nothing, and none of its connections.

@@ -39,6 +39,17 @@ package struct DeviceID: Hashable, Sendable {
         (high, low) = words
     }
 
+    /// The 16 bytes of a UUID; nil for another number of them, and for a UUID of another version or variant.
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 16 else { return nil }
+        let words = (UInt64(bigEndian: bytes.prefix(8)), UInt64(bigEndian: bytes.dropFirst(8)))
+        guard words.0 & 0xF000 == Self.version, words.1 >> 62 == Self.variant >> 62 else { return nil }
+        (high, low) = words
+    }
+
+    /// The 16 bytes of the UUID.
+    package var bytes: [UInt8] { high.bigEndianBytes + low.bigEndianBytes }
+
     /// Enough of the id for a person to tell devices apart: its first eight digits.
     package var short: String { String(description.prefix(8)) }
 

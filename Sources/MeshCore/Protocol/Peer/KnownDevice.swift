@@ -19,16 +19,18 @@ package struct KnownDevice: Equatable, Sendable {
     private(set) var mayBeDialed: Bool
     private(set) var backoff: Backoff
     private var connectedSince: NIODeadline?
+    /// When news last made the next dial a first one.
+    private var hurriedAt: NIODeadline?
     var dial = Dial.idle
     /// People were told that the device is connected.
     var isAnnounced = false
     /// People know that the device can't be reached.
     var isKnownAway = false
 
-    init(_ sighting: Sighting, backoff: Backoff, at now: NIODeadline) {
-        name = sighting.shownName
-        endpoints = sighting.endpoints
-        (isListed, mayBeDialed) = (true, sighting.isVerified)
+    init(_ whereabouts: Whereabouts, backoff: Backoff, at now: NIODeadline) {
+        name = whereabouts.shownName
+        endpoints = whereabouts.endpoints
+        (isListed, mayBeDialed) = (true, whereabouts.isVerified)
         self.backoff = backoff
         dial = .waiting(until: now)
     }
@@ -48,12 +50,20 @@ package struct KnownDevice: Equatable, Sendable {
     /// The registry lists the device.
     ///
     /// At another address, or anew, it is dialed at once.
-    mutating func seen(_ sighting: Sighting, at now: NIODeadline) {
-        let isNews = !isListed || endpoints != sighting.endpoints || mayBeDialed != sighting.isVerified
-        endpoints = sighting.endpoints
-        (isListed, mayBeDialed) = (true, sighting.isVerified)
-        if connection == nil { name = sighting.shownName }
-        guard isNews, dial != .dialing else { return }
+    mutating func seen(_ whereabouts: Whereabouts, at now: NIODeadline) {
+        let isNews = !isListed || endpoints != whereabouts.endpoints || mayBeDialed != whereabouts.isVerified
+        endpoints = whereabouts.endpoints
+        (isListed, mayBeDialed) = (true, whereabouts.isVerified)
+        if connection == nil { name = whereabouts.shownName }
+        if isNews { hurry(at: now) }
+    }
+
+    /// Is dialed at once, as if for the first time.
+    ///
+    /// Not more often than the shortest wait: who invents news does not make this device dial without end.
+    mutating func hurry(at now: NIODeadline) {
+        guard dial != .dialing, isListed, hurriedAt.map({ $0 + backoff.shortest <= now }) ?? true else { return }
+        hurriedAt = now
         backoff.succeeded()
         isKnownAway = false
         dial = .waiting(until: now)
@@ -88,7 +98,7 @@ package struct KnownDevice: Equatable, Sendable {
     }
 }
 
-extension Sighting {
+extension Whereabouts {
     /// The registry's name, else the id's short form.
     fileprivate var shownName: String { name ?? id.short }
 }

@@ -11,6 +11,8 @@ package struct PeerConnectionFacts: Equatable, Sendable {
     package let direction: PeerDirection
     /// Of the other side's greeting.
     package let instance: UInt64
+    /// Whether the other side is on a network of this device's.
+    package var isNeighbor = false
 
     package init(number: Int, direction: PeerDirection, instance: UInt64) {
         (self.number, self.direction, self.instance) = (number, direction, instance)
@@ -30,6 +32,10 @@ package struct PeerConnectionFacts: Equatable, Sendable {
 package struct PeerPolicy: Equatable, Sendable {
     /// Whether a device that the registry does not list may connect.
     package var acceptsUnlisted = false
+    /// Whether a device on a network of this one's may connect.
+    package var acceptsNeighbors = false
+    /// The devices that may connect and are dialed, whoever lists them; nil for all of those.
+    package var allowed: Set<DeviceID>?
     /// Devices that have a connection.
     package var peers = 256
     /// Devices that are known.
@@ -41,4 +47,10 @@ package struct PeerPolicy: Equatable, Sendable {
     package var steady = TimeAmount.seconds(10)
 
     package init() {}
+
+    func allows(_ id: DeviceID) -> Bool { allowed?.contains(id) ?? true }
+
+    func welcomes(_ facts: PeerConnectionFacts) -> Bool {
+        facts.direction == .outbound || acceptsUnlisted || acceptsNeighbors && facts.isNeighbor
+    }
 }

@@ -11,6 +11,8 @@ package struct PeerGreeting: Equatable, Sendable {
     package let version: String
     /// Made anew at each start of the agent.
     package let instance: UInt64
+    /// At which it takes in connections; 0 for none.
+    package var port: UInt16 = 0
 
     /// Our own greeting.
     package init(name: String, version: String, instance: UInt64) {
@@ -29,9 +31,11 @@ package struct PeerGreeting: Equatable, Sendable {
             do { try greeting.version.checkText(limit: PeerLimits.version) } catch { throw .invalidVersion(error) }
         }
         self.init(name: greeting.name, version: greeting.version, instance: greeting.instance)
+        // Of no use is as good as none.
+        port = UInt16(exactly: greeting.port) ?? 0
     }
 
     package var wire: WireGreeting {
-        .with { ($0.name, $0.version, $0.instance) = (name, version, instance) }
+        .with { ($0.name, $0.version, $0.instance, $0.port) = (name, version, instance, UInt32(port)) }
     }
 }

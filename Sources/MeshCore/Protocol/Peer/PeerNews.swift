@@ -2,13 +2,13 @@
 
 package import NIOCore
 
-/// A discovery source saying that a device exists, and where.
-package struct Sighting: Equatable, Sendable {
+/// Where a device may be, as all that say so are merged.
+package struct Whereabouts: Equatable, Sendable {
     package let id: DeviceID
     package let name: String?
     /// In the order in which to try them.
     package let endpoints: [Endpoint]
-    /// Whether the source vouches for it that the device itself said so.
+    /// Whether somebody says so who may be believed so far as to dial.
     ///
     /// Only such a device is dialed.
     package let isVerified: Bool

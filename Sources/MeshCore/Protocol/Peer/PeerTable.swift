@@ -45,21 +45,23 @@ package struct PeerTable: Sendable {
 // What happens.
 extension PeerTable {
     /// The registry's whole list came.
-    package mutating func listed(_ sightings: [Sighting], at now: NIODeadline) -> [Action] {
+    package mutating func listed(_ list: [Whereabouts], at now: NIODeadline) -> [Action] {
         var actions: [Action] = []
-        let ids = Set(sightings.map(\.id))
+        let ids = Set(list.map(\.id))
         for id in devices.keys.filter({ !ids.contains($0) }).sorted() { actions += unlisted(id) }
-        for sighting in sightings where sighting.id != ownID { actions += listed(sighting, at: now) }
+        for whereabouts in list where whereabouts.id != ownID && policy.allows(whereabouts.id) {
+            actions += listed(whereabouts, at: now)
+        }
         return actions + dialDue(at: now)
     }
 
     /// The registry was asked for one device; nil if it does not list it, or can't be asked.
-    package mutating func lookedUp(_ id: DeviceID, _ sighting: Sighting?, at now: NIODeadline) -> [Action] {
-        var actions = sighting.map { listed($0, at: now) } ?? []
+    package mutating func lookedUp(_ id: DeviceID, _ whereabouts: Whereabouts?, at now: NIODeadline) -> [Action] {
+        var actions = whereabouts.map { listed($0, at: now) } ?? []
         let answered = waiting.filter { $0.id == id }
         waiting.removeAll { $0.id == id }
         for one in answered {
-            if sighting == nil {
+            if whereabouts == nil {
                 actions += [.announce(.refused(id, name: one.name)), .close(one.facts.number, .notListed)]
             } else {
                 actions += keep(one.facts, of: id, name: one.name, at: now)
@@ -78,11 +80,21 @@ extension PeerTable {
         if facts.direction == .outbound { devices[id]?.dial = .idle }
         // An outbound connection was dialed because the device was listed.
         if id == ownID { return [.close(facts.number, .notListed)] }
-        let isWelcome = facts.direction == .outbound || policy.acceptsUnlisted || devices[id]?.isListed == true
-        if isWelcome { return keep(facts, of: id, name: name, at: now) + dialDue(at: now) }
+        guard policy.allows(id) else {
+            return [.announce(.refused(id, name: name)), .close(facts.number, .notListed)]
+        }
+        if policy.welcomes(facts) || devices[id]?.isListed == true {
+            return keep(facts, of: id, name: name, at: now) + dialDue(at: now)
+        }
         let isAsked = waiting.contains { $0.id == id }
         waiting.append(Waiting(id: id, facts: facts, name: name))
         return isAsked ? [] : [.lookUp(id)]
+    }
+
+    /// A device was started anew, as somebody says: it need not wait for its next dial.
+    package mutating func restarted(_ id: DeviceID, at now: NIODeadline) -> [Action] {
+        devices[id]?.hurry(at: now)
+        return dialDue(at: now)
     }
 
     package mutating func dialFailed(
@@ -145,21 +157,21 @@ extension PeerTable {
 
 // What the machine makes of it.
 extension PeerTable {
-    private mutating func listed(_ sighting: Sighting, at now: NIODeadline) -> [Action] {
-        let id = sighting.id
+    private mutating func listed(_ whereabouts: Whereabouts, at now: NIODeadline) -> [Action] {
+        let id = whereabouts.id
         guard var device = devices[id] else {
             guard devices.count < policy.devices else {
                 defer { isFull = true }
                 return isFull ? [] : [.announce(.full(limit: policy.devices))]
             }
-            let device = KnownDevice(sighting, backoff: policy.backoff, at: now)
+            let device = KnownDevice(whereabouts, backoff: policy.backoff, at: now)
             devices[id] = device
-            return [.announce(.found(id, name: device.name, at: sighting.endpoints))]
+            return [.announce(.found(id, name: device.name, at: whereabouts.endpoints))]
         }
         let isFound = !device.isListed && device.connection == nil
-        device.seen(sighting, at: now)
+        device.seen(whereabouts, at: now)
         devices[id] = device
-        return isFound ? [.announce(.found(id, name: device.name, at: sighting.endpoints))] : []
+        return isFound ? [.announce(.found(id, name: device.name, at: whereabouts.endpoints))] : []
     }
 
     /// A device that is not listed any more is not dialed any more; a connection stays.

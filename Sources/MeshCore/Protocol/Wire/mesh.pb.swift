@@ -1061,6 +1061,9 @@ package nonisolated struct WireGreeting: Sendable {
   /// Made anew at each start of the agent: tells a restarted device from a second connection.
   package var instance: UInt64 = 0
 
+  /// At which the device takes in connections, so that the other side can dial it the next time; 0 for none.
+  package var port: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1167,6 +1170,59 @@ package nonisolated struct WireGoodbye: Sendable {
     ]
 
   }
+
+  package init() {}
+}
+
+/// What a device says of itself by multicast, one datagram each. Fields 1 to 5 are those of the earlier p2p program's
+/// `Peer`, which sends and understands them.
+package nonisolated struct WireAnnouncement: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: WireUUID {
+    get {_id ?? WireUUID()}
+    set {_id = newValue}
+  }
+  /// Returns true if `id` has been explicitly set.
+  package var hasID: Bool {self._id != nil}
+  /// Clears the value of `id`. Subsequent reads from it will return its default value.
+  package mutating func clearID() {self._id = nil}
+
+  package var port: Int32 = 0
+
+  /// Neither sent nor read.
+  package var files: Dictionary<String,String> = [:]
+
+  package var ip: String = String()
+
+  package var isPublicIp: Bool = false
+
+  package var name: String = String()
+
+  /// As in a greeting.
+  package var instance: UInt64 = 0
+
+  /// Answers another one, and is not answered.
+  package var isAnswer: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _id: WireUUID? = nil
+}
+
+package nonisolated struct WireUUID: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 16 bytes.
+  package var value: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 }
@@ -2668,7 +2724,7 @@ nonisolated extension WirePeerMessage: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireGreeting: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Greeting"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}version\0\u{1}instance\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}version\0\u{1}instance\0\u{1}port\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2679,6 +2735,7 @@ nonisolated extension WireGreeting: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.version) }()
       case 3: try { try decoder.decodeSingularFixed64Field(value: &self.instance) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.port) }()
       default: break
       }
     }
@@ -2694,6 +2751,9 @@ nonisolated extension WireGreeting: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.instance != 0 {
       try visitor.visitSingularFixed64Field(value: self.instance, fieldNumber: 3)
     }
+    if self.port != 0 {
+      try visitor.visitSingularUInt32Field(value: self.port, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2701,6 +2761,7 @@ nonisolated extension WireGreeting: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.name != rhs.name {return false}
     if lhs.version != rhs.version {return false}
     if lhs.instance != rhs.instance {return false}
+    if lhs.port != rhs.port {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2798,4 +2859,103 @@ nonisolated extension WireGoodbye: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireGoodbye.Reason: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}LEAVING\0\u{1}DUPLICATE\0\u{1}PROTOCOL_VIOLATION\0\u{1}SILENT\0\u{1}TOO_MANY_PEERS\0\u{1}NOT_LISTED\0")
+}
+
+nonisolated extension WireAnnouncement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Announcement"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}port\0\u{1}files\0\u{1}ip\0\u{3}is_public_ip\0\u{1}name\0\u{1}instance\0\u{3}is_answer\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._id) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.port) }()
+      case 3: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.files) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.ip) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.isPublicIp) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 7: try { try decoder.decodeSingularFixed64Field(value: &self.instance) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.isAnswer) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._id {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.port != 0 {
+      try visitor.visitSingularInt32Field(value: self.port, fieldNumber: 2)
+    }
+    if !self.files.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.files, fieldNumber: 3)
+    }
+    if !self.ip.isEmpty {
+      try visitor.visitSingularStringField(value: self.ip, fieldNumber: 4)
+    }
+    if self.isPublicIp != false {
+      try visitor.visitSingularBoolField(value: self.isPublicIp, fieldNumber: 5)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 6)
+    }
+    if self.instance != 0 {
+      try visitor.visitSingularFixed64Field(value: self.instance, fieldNumber: 7)
+    }
+    if self.isAnswer != false {
+      try visitor.visitSingularBoolField(value: self.isAnswer, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireAnnouncement, rhs: WireAnnouncement) -> Bool {
+    if lhs._id != rhs._id {return false}
+    if lhs.port != rhs.port {return false}
+    if lhs.files != rhs.files {return false}
+    if lhs.ip != rhs.ip {return false}
+    if lhs.isPublicIp != rhs.isPublicIp {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.instance != rhs.instance {return false}
+    if lhs.isAnswer != rhs.isAnswer {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireUUID: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".UUID"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireUUID, rhs: WireUUID) -> Bool {
+    if lhs.value != rhs.value {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// What all connections of a device have in common.
 struct PeerSetup: Sendable {
-    let greeting: PeerGreeting
+    var greeting: PeerGreeting
     let timing: PeerTiming
     /// Called on the connection's event loop; must not block.
     let report: @Sendable (PeerEvent) -> Void

@@ -21,6 +21,8 @@ package final class PeerTransport: Sendable {
     private let setup: PeerSetup
     private let gate: HalfOpenGate
     private let lastNumber = Atomic(0)
+    /// Where connections are taken in; 0 for nowhere.
+    private let port = Atomic<UInt16>(0)
 
     /// At most `halfOpen` connections from outside wait for being admitted; further ones are closed at once.
     package init(
@@ -39,7 +41,7 @@ package final class PeerTransport: Sendable {
     ///
     /// The caller closes the channel.
     package func listen(at endpoint: Endpoint) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -48,6 +50,8 @@ package final class PeerTransport: Sendable {
                 channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
             }
             .bind(host: endpoint.host, port: Int(endpoint.port)).get()
+        port.store(UInt16(clamping: channel.localAddress?.port ?? 0), ordering: .relaxed)
+        return channel
     }
 
     /// Dials a device at one of its addresses.
@@ -104,6 +108,8 @@ extension PeerTransport {
 
     private func prepare(_ channel: any Channel, _ role: PeerRole) throws {
         let proof = PeerProof()
+        var setup = setup
+        setup.greeting.port = port.load(ordering: .relaxed)
         let number = lastNumber.add(1, ordering: .relaxed).newValue
         // First, so that it sees the end of the connection whatever else fails.
         let handler = PeerConnectionHandler(role, number: number, proof: proof, setup: setup)

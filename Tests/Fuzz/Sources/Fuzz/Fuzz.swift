@@ -25,8 +25,10 @@ enum Fuzz {
 
     /// Each with the name of its folder in the corpus.
     private static let targets: [String: @Sendable ([UInt8]) -> Void] = [
+        "announcements": fuzzAnnouncements,
         "answers": fuzzAnswers,
         "batches": fuzzBatches,
+        "broadcast-packets": fuzzBroadcastPackets,
         "client": fuzzClient,
         "dialogue": fuzzDialogue,
         "events": fuzzEvents,
@@ -41,8 +43,10 @@ enum Fuzz {
         "registrations": fuzzRegistrations,
         "requests-binary": fuzzBinaryRequests,
         "requests-json": fuzzJSONRequests,
+        "scans": fuzzScans,
         "session": fuzzSession,
         "signatures": fuzzSignatures,
+        "sources": fuzzSources,
         "text": fuzzText,
         "tickets": fuzzTickets,
         "web-frames": fuzzWebFrames,
