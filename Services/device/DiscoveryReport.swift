@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshCore
+import MeshProgram
 import NIOCore
 
 /// A way of finding devices that runs, and what came by it.
