@@ -141,6 +141,9 @@ struct Relay: Service {
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
         try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4_096)
+            // Else a turn of the loop that has much to do for those who are there takes four newcomers, and who means to
+            // log in waits behind thousands who don't.
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

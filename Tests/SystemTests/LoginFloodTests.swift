@@ -7,15 +7,16 @@ import Testing
 
 /// Many strangers at the door at once, and somebody who means to come in.
 ///
-/// `MESH_ATTACKERS=10000 swift test --filter LoginFloodTests` tries the full number.
+/// `MESH_ATTACKERS=10000 MESH_PROGRAMS=.build/release swift test --filter LoginFloodTests` tries the full number, with the
+/// release build.
 @Suite struct LoginFloodTests {
-    private let attackers = ProcessInfo.processInfo.environment["MESH_ATTACKERS"].flatMap { Int($0) } ?? 1_500
+    private let attackers = ProcessInfo.processInfo.environment["MESH_ATTACKERS"].flatMap { Int($0) } ?? 300
 
     @Test func `a flood of strangers takes little memory, and who has a password gets in`() async throws {
         allowManyOpenFiles()
         try await withTemporaryDirectory { directory in
             // A tenth of these is for who has not logged in.
-            let relay = try await RunningRelay.start(in: directory, ["--max-connections", "\(max(2_000, attackers))"])
+            let relay = try await RunningRelay.start(in: directory, ["--max-connections", "\(max(500, attackers))"])
             defer { relay.process.kill() }
             // What a first login needs, and its new hash, is no part of the flood's cost.
             _ = try await timeOfLogin(at: relay.port)
@@ -28,11 +29,11 @@ import Testing
             var times: [Duration] = []
             for _ in 0..<10 { times.append(try await timeOfLogin(at: port)) }
             try await connecting
-            for _ in 0..<30 { times.append(try await timeOfLogin(at: port)) }
+            #expect(await eventually { flood.connected > attackers }, "nobody came back")
+            for _ in 0..<10 { times.append(try await timeOfLogin(at: port)) }
             let rise = try relay.process.memory("VmHWM") - before
             #expect(relay.process.isRunning)
             #expect(rise < 100 * 1_024, "the relay took \(rise) KiB more")
-            #expect(flood.connected > attackers, "nobody came back")
             let sorted = times.sorted()
             #expect(sorted[sorted.count - 1] < .seconds(10))
             print(

@@ -22,8 +22,7 @@ final class ProgramProcess {
         let base = FileManager.default.temporaryDirectory.appending(path: "swift-mesh-\(UUID())")
         (outputFile, logFile) = (base.appendingPathExtension("out"), base.appendingPathExtension("log"))
         for file in [outputFile, logFile] { try Data().write(to: file) }
-        process.executableURL = URL(filePath: CommandLine.arguments[0])
-            .deletingLastPathComponent().appending(path: program)
+        process.executableURL = URL(filePath: programs).appending(path: program)
         process.arguments = arguments
         if let namespace, let path = process.executableURL?.path() {
             process.executableURL = URL(filePath: "/bin/ip")

@@ -40,7 +40,8 @@ final class RunningRelay {
             relay.port = Int(match.1) ?? 0
             return true
         }
-        try #require(isUp && relay.port > 0, "\(relay.process.log)")
+        let end = relay.process.isRunning ? "runs" : "ended with \(relay.process.exitCode)"
+        try #require(isUp && relay.port > 0, "\(end): \(relay.process.log)")
         return relay
     }
 

@@ -2,8 +2,10 @@
 
 import Foundation
 
-/// The folder with the built programs.
-let programs = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path()
+/// The folder with the built programs: that of the tests, or the one in `MESH_PROGRAMS`.
+let programs =
+    ProcessInfo.processInfo.environment["MESH_PROGRAMS"]
+    ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path()
 
 /// What a shell command said and how it ended.
 struct ShellResult {

@@ -117,8 +117,13 @@ extension Relay.Place {
 
 extension AccountFile {
     /// Everyone's password is `secret`; the account `off` can't log in.
-    static let textOfTests =
-        ["alice", "bob", "carol", "dave"].map { "\($0):\(cheapHash)\n" }.joined() + "off:*\n"
+    static let textOfTests = text(with: cheapHash)
+    /// The same accounts and passwords, with hashes by a method that is no longer preferred.
+    static let outdatedTextOfTests = text(with: outdatedHash)
+
+    private static func text(with hash: String) -> String {
+        ["alice", "bob", "carol", "dave"].map { "\($0):\(hash)\n" }.joined() + "off:*\n"
+    }
 
     /// A file with ``textOfTests``.
     static func ofTests(in directory: String, named name: String = "accounts") throws -> AccountFile {
@@ -127,7 +132,10 @@ extension AccountFile {
         return file
     }
 
-    /// By mkpasswd -m sha512crypt -R 1000: a matter of milliseconds.
+    /// By mkpasswd -m yescrypt -R 1: a matter of milliseconds.
     private static let cheapHash =
+        "$y$j75$ER6l.8j0r4vKZyQYiruDO/$pkUHhfPDB1PPZF8BYhUbXFzNLKti7DZbdkYOXf1M4T5"
+    /// By mkpasswd -m sha512crypt -R 1000.
+    private static let outdatedHash =
         "$6$rounds=1000$saltsalt$LAV5VE5Y7w1d73x1mFNspYWUpazfmwv2SoepNXNKJ/otop/Zok96Hr8Q13LEv0DRY/x8v0/crpIjl8NJSAqXV/"
 }

@@ -16,4 +16,12 @@ import Testing
         #expect(throws: WireViolation.self) { try budget.check(unused: 2, unwritten: 0) }
         #expect(throws: WireViolation.self) { try budget.check(unused: 0, unwritten: 3) }
     }
+
+    @Test func `many small requests are too much, too, and all attempts at a login are not`() throws {
+        var budget = LoginBudget()
+        for _ in 0..<max(2 * RelayLimits.failedLogins, RelayLimits.requestsBeforeLogin) { budget.took(1) }
+        try budget.check(unused: 0, unwritten: 0)
+        budget.took(1)
+        #expect(throws: WireViolation.self) { try budget.check(unused: 0, unwritten: 0) }
+    }
 }

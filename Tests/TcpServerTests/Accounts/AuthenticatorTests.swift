@@ -65,7 +65,7 @@ import Testing
     {
         try await withTemporaryDirectory { directory in
             let file = try AccountFile.ofTests(in: directory)
-            let text = "# team\nold garbage\n" + AccountFile.textOfTests
+            let text = "# team\nold garbage\n" + AccountFile.outdatedTextOfTests
             try Data(text.utf8).write(to: URL(filePath: file.path))
             let before = try file.load()
             let authenticator = Authenticator(file: file)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How many bytes a connection that has not logged in may still cost, in either direction.
+/// How many bytes a connection that has not logged in may still cost, in either direction, and how many requests.
 package struct LoginBudget: Equatable, Sendable {
+    private var requests = 0
     private var taken = 0
     private var written = 0
 
     package init() {}
 
-    /// Bytes of the client were used.
+    /// Bytes of the client were used, which were a request or a line.
     package mutating func took(_ bytes: Int) {
+        requests += 1
         taken += bytes
     }
 
@@ -19,7 +21,9 @@ package struct LoginBudget: Equatable, Sendable {
 
     /// Fails where more has come or gone than a login is worth, with what waits to be used and to be written.
     package func check(unused: Int, unwritten: Int) throws(WireViolation) {
-        let isOver = max(taken + unused, written + unwritten) > RelayLimits.bytesBeforeLogin
+        let isOver =
+            max(taken + unused, written + unwritten) > RelayLimits.bytesBeforeLogin
+            || requests > RelayLimits.requestsBeforeLogin
         if isOver { throw .notAllowed("too much before the login") }
     }
 }

@@ -12,6 +12,10 @@ package enum RelayLimits {
     package static let identifier = 64
     /// Bytes taken from a connection that has not logged in, and bytes written to it.
     package static let bytesBeforeLogin = 4 * 1024
+    /// Requests taken from a connection that has not logged in: a small one may cost much more than its bytes.
+    ///
+    /// Enough for each of ``failedLogins``, in lines too, which need two.
+    package static let requestsBeforeLogin = 32
     /// Wrong passwords on one connection.
     package static let failedLogins = 10
     /// The default time for a login, from the beginning of the connection on.
