@@ -27,8 +27,7 @@ final class RelayEventHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
+        inbound.append(arrived: unwrapInboundIn(data))
         do {
             while let event = try decoder.next(from: &inbound) { received(event) }
         } catch {

@@ -87,9 +87,9 @@ final class RelayConnection: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        let bytes = unwrapInboundIn(data)
         if session.hasEnded { return }
-        if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
+        inbound.append(arrived: bytes)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
