@@ -126,8 +126,9 @@ let package = Package(
         .executableTarget(
             name: "tcp_server",
             dependencies: [
-                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, crypto, grdb, logging, metrics,
-                nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, nioWebSocket, protobuf, serviceLifecycle,
+                "CCrypt", "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, collections, crypto, grdb, logging,
+                metrics, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, nioWebSocket, protobuf, serviceLifecycle,
+                unixSignals,
             ],
             path: "Services/tcp_server",
             resources: ["index.html", "chat.css", "chat.js", "conversation.js", "link.js", "icon.svg"].map {
@@ -204,7 +205,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: ours),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["MeshCore", "TestSupport", nioCore, nioPosix, nioSSL, protobuf],
+            dependencies: ["MeshCore", "TestSupport", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf],
             swiftSettings: ours
         ),
     ]

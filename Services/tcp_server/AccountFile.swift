@@ -6,38 +6,78 @@ import MeshProgram
 import Synchronization
 
 /// The password file, read again when it has changed.
+///
+/// A change counts as a whole or not at all: where the file can't be read any more, or has lines that are no accounts and
+/// were not there before, the accounts of before stay in force.
 final class AccountFile: Sendable {
     let path: String
+    private let report: @Sendable (Rereading) -> Void
     private let cache = Mutex(Cache())
 
     private struct Cache {
         var version: FileVersion?
-        var accounts = AccountTable()
+        /// Nil until there was a file that could be read.
+        var accounts: Accounts?
+        var table = AccountTable()
+        var fault: FileFault?
     }
 
-    init(path: String) {
+    /// `report` is told, once, of each change and of each that was not taken.
+    init(path: String, report: @escaping @Sendable (Rereading) -> Void = { _ in }) {
         self.path = path
+        self.report = report
     }
 
-    /// The accounts as the file has them now; none where it is missing or can't be read.
+    /// The accounts in force.
     ///
     /// Blocks on the disk.
     func current() -> AccountTable {
-        cache.withLock { cache in
+        let (table, news) = cache.withLock { cache in
             let version = FileVersion(path: path)
-            if version == nil || version != cache.version {
-                let accounts = try? load()
-                cache.accounts = AccountTable(accounts ?? Accounts())
-                // What could not be read, or may change again without a new version, is read again the next time.
-                cache.version = accounts != nil && version?.isSettled == true ? version : nil
-            }
-            return cache.accounts
+            let isNew = version == nil || version != cache.version
+            let news = isNew ? reread(&cache) : nil
+            // What may change again without a new version is read again the next time.
+            cache.version = version?.isSettled == true ? version : nil
+            return (cache.table, news)
         }
+        if let news { report(news) }
+        return table
+    }
+
+    private func reread(_ cache: inout Cache) -> Rereading? {
+        let before = (accounts: cache.accounts, fault: cache.fault)
+        do throws(FileFault) {
+            let accounts = try loadIfThere()
+            if let accounts, let known = before.accounts { try checkLines(of: accounts, known) }
+            guard let accounts else {
+                if before.accounts == nil { return nil }
+                throw FileFault(path: path, doing: "read", number: ENOENT)
+            }
+            cache.fault = nil
+            cache.accounts = accounts
+            if accounts == before.accounts, before.fault == nil { return nil }
+            cache.table = AccountTable(accounts)
+            let isFirst = before.accounts == nil && before.fault == nil
+            return isFirst ? nil : .taken("\(accounts.all.count) accounts")
+        } catch {
+            cache.fault = error
+            return error == before.fault ? nil : .kept(because: "\(error)")
+        }
+    }
+
+    private func checkLines(of accounts: Accounts, _ known: Accounts) throws(FileFault) {
+        let before = Set(known.unreadableLines.map(\.text))
+        guard let line = accounts.unreadableLines.first(where: { !before.contains($0.text) }) else { return }
+        throw FileFault(path: path, doing: "take", reason: "line \(line.number) is no account")
     }
 
     /// Reads the file; no accounts where there is none.
     func load() throws(FileFault) -> Accounts {
-        guard access(path, F_OK) == 0 || errno != ENOENT else { return Accounts() }
+        try loadIfThere() ?? Accounts()
+    }
+
+    private func loadIfThere() throws(FileFault) -> Accounts? {
+        guard access(path, F_OK) == 0 || errno != ENOENT else { return nil }
         guard let file = fopen(path, "re") else { throw FileFault(path: path, doing: "read", number: errno) }
         defer { fclose(file) }
         var bytes: [UInt8] = []
@@ -48,19 +88,37 @@ final class AccountFile: Sendable {
             count = fread(&chunk, 1, chunk.count, file)
         }
         guard ferror(file) == 0 else { throw FileFault(path: path, doing: "read", number: errno) }
-        return Accounts(parsing: String(decoding: bytes, as: UTF8.self))
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw FileFault(path: path, doing: "read", reason: "it is not UTF-8")
+        }
+        return Accounts(parsing: text)
     }
 
-    /// Changes the file in one step, while no other process changes it.
+    /// Changes the file in one step, while no other process of ours changes it, and not over a change that another
+    /// program makes meanwhile.
     func change(_ body: (inout Accounts) throws -> Void) throws {
         let lockPath = path + ".lock"
         let lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw FileFault(path: lockPath, doing: "open", number: errno) }
         defer { close(lock) }
         guard flock(lock, LOCK_EX) == 0 else { throw FileFault(path: lockPath, doing: "lock", number: errno) }
-        var accounts = try load()
-        try body(&accounts)
-        try writePrivately(accounts.text, to: path)
+        for _ in 0..<10 {
+            let version = FileVersion(path: path)
+            let before = try load()
+            var accounts = before
+            try body(&accounts)
+            guard FileVersion(path: path) == version else { continue }
+            if accounts != before { try writePrivately(accounts.text, to: target) }
+            return
+        }
+        throw FileFault(path: path, doing: "change", reason: "another program changes it all the time")
+    }
+
+    /// Where the path is a link, what it leads to: the link stays one.
+    private var target: String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 }
 

@@ -64,10 +64,11 @@ struct Accounts: Equatable, Sendable {
     }
 
     /// The lines that are neither accounts nor comments, counted from 1.
-    var unreadableLines: [Int] {
-        lines.indices.filter { index in
-            if case .other(let text) = lines[index] { !text.isEmpty && !text.hasPrefix("#") } else { false }
-        }.map { $0 + 1 }
+    var unreadableLines: [(number: Int, text: String)] {
+        lines.enumerated().compactMap { index, line in
+            guard case .other(let text) = line, !text.isEmpty, !text.hasPrefix("#") else { return nil }
+            return (index + 1, text)
+        }
     }
 
     /// The hash of an account.

@@ -49,8 +49,37 @@ struct RelayOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Connections at the same time. (default: 10000)", valueName: "number"))
     var maxConnections: Int?
 
-    @Option(help: ArgumentHelp("How long a client may take to log in. (default: 10s)", valueName: "time"))
+    @Option(help: ArgumentHelp("Connections of one address at the same time. (default: 256)", valueName: "number"))
+    var maxPerAddress: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Connections of one address that have not logged in yet. (default: 10)",
+            discussion: "An IPv6 address counts as its first 64 bits.",
+            valueName: "number"
+        )
+    )
+    var maxPendingPerAddress: Int?
+
+    @Flag(help: "Let the limits of one address, and those of guessing, hold for this machine's own addresses too.")
+    var limitLoopback = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a client may take to log in, from the beginning of its connection. (default: 10s)",
+            valueName: "time"
+        )
+    )
     var loginTimeout: TimeSpan?
+
+    @Option(
+        help: ArgumentHelp(
+            "Messages a second that one account may publish; 0 for any number. (default: 1000)",
+            discussion: "Five times as many may come at once.",
+            valueName: "number"
+        )
+    )
+    var publishRate: Int?
 
     @Option(help: ArgumentHelp("Clients of one account at the same time. (default: 16)", valueName: "number"))
     var clientsPerAccount: Int?
@@ -118,9 +147,15 @@ struct Configuration {
     var ticketLife: TimeAmount
     var adminPort = AdminServer.Port.preferably(9_081)
     var state: StateDirectory
-    var tls: TLSConfiguration
-    var fingerprint: KeyFingerprint
+    var certificate: Certificate
+    var guesses: String
     var logLevel: LogLevel
+
+    enum Certificate {
+        case files(ServerCertificate.Files)
+        /// Self-signed, kept in the state directory.
+        case own(StateDirectory)
+    }
 
     static let program = "tcp_server"
 
@@ -145,43 +180,12 @@ struct Configuration {
         try settings.check()
         state = try StateDirectory.chosen(directory, program: Self.program)
         accountFile = accounts ?? state.file("accounts")
-        (tls, fingerprint) = try Self.tls(certificate: certificate, key: key, state)
-    }
-
-    /// The certificate that was given, or our own.
-    private static func tls(
-        certificate: String?,
-        key: String?,
-        _ state: StateDirectory
-    ) throws -> (TLSConfiguration, KeyFingerprint) {
-        let chain: [NIOSSLCertificate]
-        let privateKey: NIOSSLPrivateKey
+        guesses = state.file("guesses.sqlite")
         if let certificate, let key {
-            do {
-                chain = try NIOSSLCertificate.fromPEMFile(certificate)
-                privateKey = try NIOSSLPrivateKey(file: key, format: .pem)
-            } catch {
-                throw ProgramFailure(
-                    .configuration,
-                    "can't use --tls-certificate \(certificate) and --tls-key \(key): \(error)"
-                )
-            }
+            self.certificate = .files(ServerCertificate.Files(certificate: certificate, key: key))
         } else {
-            do {
-                let identity = try Identity.kept(in: state, commonName: "swift-mesh relay")
-                chain = [try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem)]
-                privateKey = try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem)
-            } catch {
-                throw ProgramFailure(.cannotCreate, "no certificate: \(error)")
-            }
+            self.certificate = .own(state)
         }
-        guard let leaf = chain.first else {
-            throw ProgramFailure(.configuration, "--tls-certificate holds no certificate")
-        }
-        return (
-            .ofRelay(chain: chain, key: privateKey),
-            KeyFingerprint(of: try leaf.extractPublicKey().toSPKIBytes())
-        )
     }
 
     /// What keeps the messages: a database in the state directory, or nothing.
@@ -222,6 +226,32 @@ struct Configuration {
     }
 }
 
+extension ServerCertificate {
+    /// The certificate that is configured.
+    static func chosen(
+        _ choice: Configuration.Certificate,
+        report: @escaping @Sendable (Rereading) -> Void
+    ) throws(ProgramFailure) -> ServerCertificate {
+        switch choice {
+        case .files(let files):
+            do {
+                return try ServerCertificate(files, report: report)
+            } catch {
+                throw ProgramFailure(
+                    .configuration,
+                    "can't use --tls-certificate \(files.certificate) and --tls-key \(files.key): \(error)"
+                )
+            }
+        case .own(let directory):
+            do {
+                return try ServerCertificate(Identity.kept(in: directory, commonName: "swift-mesh relay"))
+            } catch {
+                throw ProgramFailure(.cannotCreate, "no certificate: \(error)")
+            }
+        }
+    }
+}
+
 extension Relay.Place {
     fileprivate mutating func read(_ options: RelayOptions, _ settings: inout Settings) {
         allowsPlaintext = settings.value(
@@ -250,6 +280,29 @@ extension Relay.Place {
             default: rooms.roomsPerClient
         )
         if rooms.history > 100_000 { settings.fault("--history must be from 1 to 100000") }
+        perAddress = settings.number("max-per-address", options.maxPerAddress, default: perAddress)
+        guestsPerAddress = settings.number(
+            "max-pending-per-address",
+            options.maxPendingPerAddress,
+            default: guestsPerAddress
+        )
+        let limitsLoopback = settings.value(
+            "limit-loopback",
+            flag: options.limitLoopback ? true : nil,
+            default: false
+        )
+        countedAddresses = limitsLoopback ? .all : .allButLoopback
+        publishRate = .read(options, &settings)
+    }
+}
+
+extension PublishRate {
+    /// Nil for none.
+    fileprivate static func read(_ options: RelayOptions, _ settings: inout Settings) -> PublishRate? {
+        let rate = settings.value("publish-rate", flag: options.publishRate, default: standard.perSecond)
+        if rate == 0 { return nil }
+        if !range.contains(rate) { settings.fault("--publish-rate must be from 0 to \(range.upperBound)") }
+        return PublishRate(perSecond: rate)
     }
 }
 

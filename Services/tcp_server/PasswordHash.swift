@@ -11,7 +11,9 @@ enum PasswordHash {
     /// The methods whose hashes can let somebody in.
     ///
     /// The library knows others, all of them too cheap to guess.
-    static let acceptedPrefixes = ["$y$", "$gy$", "$7$", "$2b$", "$2y$", "$2a$", "$6$", "$5$"]
+    ///
+    /// The strongest first.
+    static let acceptedPrefixes = ["$gy$", "$y$", "$7$", "$2b$", "$2y$", "$2a$", "$6$", "$5$"]
 
     /// The longest password in bytes; libcrypt takes no longer one.
     static let longestPassword = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
@@ -21,6 +23,20 @@ enum PasswordHash {
     /// Says nothing about whether it is whole.
     static func isAccepted(_ hash: String) -> Bool {
         acceptedPrefixes.contains { hash.hasPrefix($0) }
+    }
+
+    /// Whether new hashes are made by a stronger method than `hash`.
+    static func isOutdated(_ hash: String) -> Bool {
+        guard let method = strength(of: hash), let preferred = crypt_preferred_method() else { return false }
+        switch crypt_checksalt(hash) {
+        case CRYPT_SALT_METHOD_LEGACY, CRYPT_SALT_TOO_CHEAP: return true
+        default: return strength(of: String(cString: preferred)).map { method > $0 } ?? false
+        }
+    }
+
+    /// Greater for the weaker.
+    private static func strength(of hash: String) -> Int? {
+        acceptedPrefixes.firstIndex { hash.hasPrefix($0) }
     }
 
     /// Whether `hash` is that of `password`.
@@ -42,7 +58,7 @@ enum PasswordHash {
         return crypt(password, setting: String(nullTerminated: setting))
     }
 
-    private static func isUsable(_ password: String) -> Bool {
+    static func isUsable(_ password: String) -> Bool {
         !password.isEmpty && password.utf8.count <= longestPassword && !password.utf8.contains(0)
     }
 

@@ -12,7 +12,18 @@ enum Refusal: String, CaseIterable {
     case full
     case webRequest = "web_request"
     case origin
+    case tooManyGuests = "too_many_guests"
+    case tooManyFromAddress = "too_many_from_address"
+    case tooManyGuestsFromAddress = "too_many_guests_from_address"
+    /// A guest who made room for another.
+    case crowdedOut = "crowded_out"
+    /// A password that was not looked at, since too many were guessed.
+    case throttled
+    /// Too many passwords were being checked.
+    case busy
     case brokenTLS = "broken_tls"
+    /// A message beyond what its account may publish.
+    case rateLimited = "rate_limited"
     case notStored = "not_stored"
 }
 

@@ -34,17 +34,40 @@ struct Relay: Service {
         var dialectTime = RelayLimits.dialectTime
         var tellsLinesPresence = false
         var rooms = Rooms.Limits()
+        /// Connections of one address, and those of them that have not logged in.
+        var perAddress = 256
+        var guestsPerAddress = 10
+        var countedAddresses = CountedAddresses.allButLoopback
+        /// Nil for none.
+        var publishRate: PublishRate? = .standard
+
+        var door: DoorKeeper.Limits {
+            DoorKeeper.Limits(
+                connections: maximumConnections,
+                perAddress: perAddress,
+                guestsPerAddress: guestsPerAddress,
+                loginTime: loginTime
+            )
+        }
 
         init(host: String, port: UInt16) {
             (self.host, self.port) = (host, port)
             origins = OriginRule(isLoopback: Endpoint(host: host, port: 0)?.isLoopback ?? false)
         }
+
+        /// Takes no more connections than there can be files.
+        mutating func fit(openFiles: Int) {
+            maximumConnections = min(maximumConnections, max(1, openFiles - Self.otherFiles))
+        }
+
+        /// The databases, the files that are read again, and some to spare.
+        private static let otherFiles = 64
     }
 
     private let place: Place
     let authenticator: Authenticator
     private let store: any MessageStore
-    private let tls: NIOSSLContext
+    private let certificate: ServerCertificate
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
     private let listening: @Sendable (SocketAddress) -> Void
@@ -56,14 +79,14 @@ struct Relay: Service {
         place: Place,
         authenticator: Authenticator,
         store: any MessageStore,
-        tls: NIOSSLContext,
+        certificate: ServerCertificate,
         logger: Logger,
         listening: @escaping @Sendable (SocketAddress) -> Void
     ) {
         self.place = place
         self.authenticator = authenticator
         self.store = store
-        self.tls = tls
+        self.certificate = certificate
         self.logger = logger
         self.listening = listening
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -117,7 +140,7 @@ struct Relay: Service {
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
         try await ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -146,7 +169,6 @@ struct Relay: Service {
         let loop: any EventLoop
         var logger: Logger { relay.logger }
         private let relay: Relay
-        private var count = 0
         private var last: UInt64 = 0
         private var connections: [ObjectIdentifier: RelayConnection] = [:]
         private var channels: [ObjectIdentifier: any Channel] = [:]
@@ -167,23 +189,19 @@ struct Relay: Service {
                 rooms: rooms,
                 sessions: Sessions(clientsPerAccount: relay.place.clientsPerAccount),
                 authenticator: relay.authenticator,
-                times: (relay.place.loginTime, relay.place.dialectTime),
+                meters: PublishMeters(relay.place.publishRate),
+                door: Door(relay.place.door, counting: relay.place.countedAddresses),
+                dialectTime: relay.place.dialectTime,
                 tellsLinesPresence: relay.place.tellsLinesPresence
             )
         }
 
-        /// Takes a connection, or tells it that there are too many.
+        /// Takes a connection, unless the door is shut.
         func admit(_ channel: any Channel) throws {
             last += 1
             var logger = relay.logger
             logger[metadataKey: "connection"] = "\(last)"
-            guard channels.count < relay.place.maximumConnections else {
-                tcp_server.count(.full)
-                logger.warning("refused: too many connections")
-                let words = channel.allocator.buffer(string: "The server is full. Please try again later.\n")
-                channel.writeAndFlush(words).whenComplete { _ in channel.close(promise: nil) }
-                return
-            }
+            guard surroundings.door.admit(channel, logger) else { return }
             let key = ObjectIdentifier(channel)
             channels[key] = channel
             channel.closeFuture.assumeIsolated().whenComplete { _ in
@@ -193,7 +211,7 @@ struct Relay: Service {
             logger.debug("accepted", metadata: ["from": "\(channel.remoteAddress?.description ?? "?")"])
             let isPrivate = relay.place.allowsPlaintext || channel.remoteAddress?.isLoopback == true
             let handler = FirstBytesHandler(
-                place: .outside(relay.tls),
+                place: .outside(relay.certificate.context),
                 entrance: Entrance(
                     privacy: isPrivate ? .mayTakePasswords : .needsTLS,
                     surroundings: surroundings,

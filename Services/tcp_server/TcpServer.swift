@@ -6,7 +6,6 @@ import MeshAdmin
 import MeshCore
 import MeshProgram
 import Metrics
-import NIOSSL
 
 @main
 struct TcpServer: AsyncParsableCommand {
@@ -40,25 +39,32 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures(of: Configuration.program) {
-            let configuration = try await Configuration(options)
+            var configuration = try await Configuration(options)
             let logger = startLogging(program: Configuration.program, level: configuration.logLevel.level)
-            allowManyOpenFiles()
-            warn(about: AccountFile(path: configuration.accountFile), logger)
+            fit(&configuration.place, allowManyOpenFiles(), logger)
+            let accounts = AccountFile(path: configuration.accountFile) { $0.log(of: "password file", logger) }
+            let certificate = try ServerCertificate.chosen(configuration.certificate) {
+                $0.log(of: "certificate", logger)
+            }
+            warn(about: accounts, logger)
             let metrics = PrometheusMetrics()
             MetricsSystem.bootstrap(metrics)
             let relay = Relay(
                 place: configuration.place,
                 authenticator: Authenticator(
-                    file: AccountFile(path: configuration.accountFile),
-                    tickets: try configuration.tickets()
+                    file: accounts,
+                    tickets: try configuration.tickets(),
+                    guardian: makeGuard(configuration, logger),
+                    logger: logger
                 ),
                 store: try configuration.store(),
-                tls: try NIOSSLContext(configuration: configuration.tls),
+                certificate: certificate,
                 logger: logger
             ) { address in
+                let fingerprint = certificate.fingerprint?.description ?? "of no known kind"
                 logger.notice(
                     "listening",
-                    metadata: ["address": "\(address.endpoint)", "certificate": "\(configuration.fingerprint)"]
+                    metadata: ["address": "\(address.endpoint)", "certificate": "\(fingerprint)"]
                 )
             }
             let admin = AdminServer(
@@ -67,12 +73,37 @@ struct Serve: AsyncParsableCommand {
                 surface: AdminSurface(metrics: metrics, isReady: relay.isReady, routes: relay.operatorRoutes),
                 logger: logger
             )
+            let watch = FileWatch(accounts: accounts, certificate: certificate, logger: logger)
             do {
-                try await runServices([relay, admin], patience: .seconds(2), logger: logger)
+                try await runServices([watch, relay, admin], patience: .seconds(2), logger: logger)
             } catch let fault as AdminPortFault {
                 throw ProgramFailure(.unavailable, "\(fault)")
             }
         }
+    }
+
+    /// Who comes last must not find that the relay can't take anybody: it has to be able to say that it is full.
+    private func fit(_ place: inout Relay.Place, _ openFiles: Int, _ logger: Logger) {
+        let wanted = place.maximumConnections
+        place.fit(openFiles: openFiles)
+        if place.maximumConnections == wanted { return }
+        logger.warning(
+            "fewer connections than wanted: the system allows too few open files (see ulimit -n)",
+            metadata: ["connections": "\(place.maximumConnections)", "open_files": "\(openFiles)"]
+        )
+    }
+
+    private func makeGuard(_ configuration: Configuration, _ logger: Logger) -> LoginGuard {
+        var store: SQLiteGuessStore?
+        do {
+            store = try SQLiteGuessStore(path: configuration.guesses)
+        } catch {
+            logger.warning(
+                "a restart will forget who guessed passwords",
+                metadata: ["file": "\(configuration.guesses)", "error": "\(error)"]
+            )
+        }
+        return LoginGuard(counting: configuration.place.countedAddresses, store: store, logger: logger)
     }
 
     private func warn(about file: AccountFile, _ logger: Logger) {
@@ -80,7 +111,7 @@ struct Serve: AsyncParsableCommand {
             let accounts = try file.load()
             let unreadable = accounts.unreadableLines
             if !unreadable.isEmpty {
-                let lines = unreadable.map { "\($0)" }.joined(separator: ", ")
+                let lines = unreadable.map { "\($0.number)" }.joined(separator: ", ")
                 logger.warning("lines of the password file are no accounts", metadata: ["lines": "\(lines)"])
             }
             if accounts.all.isEmpty {

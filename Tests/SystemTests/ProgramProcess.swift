@@ -41,6 +41,13 @@ final class ProgramProcess {
     var isRunning: Bool { process.isRunning }
     var exitCode: Int32 { process.terminationStatus }
 
+    /// A figure of `/proc/…/status` in KiB, such as `VmRSS`, the memory it takes, or `VmHWM`, the most it ever took.
+    func memory(_ name: String) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("\(name):") }
+        return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+    }
+
     func says(_ words: String) -> Bool { output.contains(words) }
 
     func says(_ words: some RegexComponent) -> Bool { output.firstMatch(of: words) != nil }

@@ -39,12 +39,7 @@ final class RelayOnPort {
             place: place,
             authenticator: Authenticator(file: AccountFile(path: directory + "/accounts")),
             store: try SQLiteMessageStore(path: database, isSynced: false, retention: Retention()),
-            tls: try NIOSSLContext(
-                configuration: .ofRelay(
-                    chain: [try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem)],
-                    key: try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem)
-                )
-            ),
+            certificate: try ServerCertificate(identity),
             logger: logger
         ) { address in
             listening.yield(address)

@@ -124,6 +124,79 @@ import Testing
         }
     }
 
+    @Test func `before the login little is said, whatever is asked`() async throws {
+        try await RunningRelay.run { relay in
+            let json = try await relay.connect()
+            let questions = String(repeating: #"{"publish":{}}"# + "\n", count: 250)
+            try await json.send(questions)
+            try await json.isLeft()
+            #expect(json.text.contains(#""reason":"PROTOCOL_VIOLATION""#))
+            #expect(json.bytes.readableBytes < RelayLimits.bytesBeforeLogin + 512)
+        }
+    }
+
+    @Test func `a guest who has waited long makes room for the next, and is told so`() async throws {
+        // Two places for guests.
+        try await RunningRelay.run(.ofTests(maximumConnections: 20, dialectTime: .milliseconds(1))) { relay in
+            let silent = try await relay.connect(.tls)
+            let lines = try await relay.connect()
+            try await silent.hears("Enter username: ")
+            try await lines.hears("Enter username: ")
+            var told = 0
+            let isIn = try await eventually {
+                let peer = try await relay.connect()
+                try? await peer.send("alice\nsecret\n")
+                try await peer.hears("\n")
+                if peer.text.contains("Too many are logging in. Please try again later.\n") { told += 1 }
+                return peer.text.contains("Welcome, alice!")
+            }
+            #expect(isIn)
+            try await silent.isLeft()
+            #expect(silent.text == "Enter username: Too many are logging in. Please try again later.\n")
+        }
+    }
+
+    @Test func `one address has few guests where loopback counts, and as many as it likes where it doesn't`()
+        async throws
+    {
+        var place = Relay.Place.ofTests(dialectTime: .milliseconds(1))
+        place.guestsPerAddress = 3
+        for counted in [CountedAddresses.all, .allButLoopback] {
+            place.countedAddresses = counted
+            try await RunningRelay.run(place) { relay in
+                var peers: [RelayPeer] = []
+                for _ in 0..<3 {
+                    peers.append(try await relay.connect())
+                    try await peers.last?.hears("Enter username: ")
+                }
+                let fourth = try await relay.connect()
+                switch counted {
+                case .allButLoopback: try await fourth.hears("Enter username: ")
+                case .all:
+                    try await fourth.isLeft()
+                    #expect(fourth.text == "Too many are logging in from your address. Please try again later.\n")
+                    // A member is no guest any more.
+                    try await peers[0].send("alice\nsecret\n")
+                    try await peers[0].hears("Welcome, alice!")
+                    try await relay.connect().hears("Enter username: ")
+                }
+            }
+        }
+    }
+
+    @Test func `attempts do not stretch the time for a login for ever`() async throws {
+        try await RunningRelay.run(.ofTests(loginTime: .milliseconds(700), dialectTime: .milliseconds(1))) { relay in
+            let peer = try await relay.connect()
+            try await peer.hears("Enter username: ")
+            _ = await eventually {
+                try? await peer.send("alice\nwrong\n")
+                return await eventually(within: .milliseconds(400)) { peer.isEnded }
+            }
+            #expect(peer.text.hasSuffix("Login timed out.\n"))
+            #expect((1...8).contains(peer.text.ranges(of: "Invalid credentials.").count))
+        }
+    }
+
     @Test func `ten wrong passwords are enough`() async throws {
         try await RunningRelay.run { relay in
             let peer = try await relay.connect()

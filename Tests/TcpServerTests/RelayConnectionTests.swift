@@ -115,7 +115,12 @@ private struct Stage: Sendable {
                     rooms: rooms,
                     sessions: Sessions(clientsPerAccount: 1),
                     authenticator: authenticator,
-                    times: (.seconds(10), .seconds(10))
+                    meters: PublishMeters(nil),
+                    door: Door(
+                        .init(connections: 10, perAddress: 10, guestsPerAddress: 10, loginTime: .seconds(10)),
+                        counting: .all
+                    ),
+                    dialectTime: .seconds(10)
                 ),
                 logger: logger
             )

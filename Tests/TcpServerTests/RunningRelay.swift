@@ -40,7 +40,7 @@ struct RunningRelay: Sendable {
                 place: place,
                 authenticator: Authenticator(file: try AccountFile.ofTests(in: directory)),
                 store: MemoryStore(),
-                tls: try NIOSSLContext(configuration: try .relayOfTests()),
+                certificate: try ServerCertificate(Identity(commonName: "relay of tests", now: .now)),
                 logger: logger
             ) { listening.yield($0) }
             let services = ServiceGroup(services: [relay], logger: logger)
@@ -112,17 +112,6 @@ extension Relay.Place {
         (place.loginTime, place.dialectTime) = (loginTime, dialectTime)
         place.rooms.roomMemory = roomMemory
         return place
-    }
-}
-
-extension TLSConfiguration {
-    /// A self-signed certificate, made for this run.
-    fileprivate static func relayOfTests() throws -> TLSConfiguration {
-        let identity = try Identity(commonName: "relay of tests", now: .now)
-        return .ofRelay(
-            chain: [try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem)],
-            key: try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem)
-        )
     }
 }
 

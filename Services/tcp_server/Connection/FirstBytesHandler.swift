@@ -37,7 +37,8 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .outside where context.channel.isActive: waitForDialect(context)
         case .outside: break
         case .insideTLS:
-            deadline = context.eventLoop.assumeIsolated().scheduleTask(in: entrance.surroundings.loginTime) {
+            let end = entrance.surroundings.door.deadline(of: context.channel)
+            deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: end) {
                 self.entrance.logger.info("TLS handshake timed out")
                 count(.brokenTLS)
                 context.close(promise: nil)
@@ -60,6 +61,8 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         switch event {
         case let event as TLSUserEvent:
             if case .handshakeCompleted = event { waitForDialect(context) }
+        case is DoorEvent:
+            return giveWay(context)
         case let event as ChannelEvent where event == .inputClosed && !isDecided:
             // Nothing more comes that could decide it.
             isInputClosed = true
@@ -78,6 +81,16 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadline?.cancel()
+    }
+
+    /// Another wants the place of somebody who has not said anything yet.
+    private func giveWay(_ context: ChannelHandlerContext) {
+        if case .outside = place, !isDecided {
+            let words = context.channel.allocator.buffer(string: "Too many are logging in. Please try again later.\n")
+            context.writeAndFlush(wrapOutboundOut(words), promise: nil)
+        }
+        isDecided = true
+        context.close(promise: nil)
     }
 
     private func waitForDialect(_ context: ChannelHandlerContext) {

@@ -15,6 +15,8 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
 
     /// A request's line and fields, in bytes.
     static let headLimit = 8 * 1_024
+    /// How long a connection stays that is between two requests.
+    private static let idleTime = TimeAmount.seconds(2)
     /// Requests on one connection.
     private static let requestLimit = 100
 
@@ -63,7 +65,7 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        restartDeadline(context)
+        waitForRequest(context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -82,6 +84,7 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed { close(context) }
+        if event is DoorEvent { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -119,7 +122,7 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
         }
         let goesOn = !isRefusal && requests < Self.requestLimit && request.isKeepAlive && !request.hasBody
         send(answer, withBody: request.method != .HEAD, closing: !goesOn, context)
-        if goesOn { restartDeadline(context) } else { close(context) }
+        if goesOn { waitForRequest(context) } else { close(context) }
     }
 
     private func send(_ answer: WebAnswer, withBody: Bool, closing: Bool, _ context: ChannelHandlerContext) {
@@ -151,10 +154,13 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// Each request has as long as a login.
-    private func restartDeadline(_ context: ChannelHandlerContext) {
+    /// A request has as long as a login, from the beginning of the connection; and a guest who asks for nothing more leaves
+    /// soon, so that others from its address get in.
+    private func waitForRequest(_ context: ChannelHandlerContext) {
+        let end = entrance.surroundings.door.deadline(of: context.channel)
+        let soon = requests == 0 ? end : NIODeadline.now() + Self.idleTime
         deadline?.cancel()
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: entrance.surroundings.loginTime) {
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: min(end, soon)) {
             context.close(promise: nil)
         }
     }

@@ -15,6 +15,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = WebSocketFrame
 
+    /// As the registry that RFC 6455 began has it, in section 11.7.
+    private static let tryAgainLater = WebSocketErrorCode(codeNumber: 1_013)
+
     private let entrance: Entrance
     private let budget: WebBudget
     private var messages = WebSocketMessages()
@@ -37,7 +40,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
         // It says so itself, before a password is sent.
         case .needsTLS: install(.json, context)
         case .mayTakePasswords:
-            deadline = context.eventLoop.assumeIsolated().scheduleTask(in: entrance.surroundings.loginTime) {
+            let end = entrance.surroundings.door.deadline(of: context.channel)
+            deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: end) {
                 self.end(.policyViolation, "Login timed out.", context)
             }
         }
@@ -79,6 +83,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         if let event = event as? ChannelEvent, event == .inputClosed, connection == nil || hasSentClose {
             context.close(promise: nil)
         }
+        if event is DoorEvent, connection == nil { end(Self.tryAgainLater, "Too many are logging in.", context) }
         context.fireUserInboundEventTriggered(event)
     }
 

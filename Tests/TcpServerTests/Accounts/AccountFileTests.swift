@@ -2,6 +2,7 @@
 
 import Foundation
 import MeshCore
+import Synchronization
 import TestSupport
 import Testing
 
@@ -13,12 +14,79 @@ import Testing
 
     @Test func `a missing file lets nobody in, until it is there`() async throws {
         try await withTemporaryDirectory { directory in
-            let file = AccountFile(path: directory + "/accounts")
+            let news = News()
+            let file = AccountFile(path: directory + "/accounts", report: news.report)
             #expect(file.current().comparison(for: "alice") == nil)
             try write("alice:$6$a\n", file)
             #expect(file.current().comparison(for: "alice")?.hash == "$6$a")
-            try FileManager.default.removeItem(atPath: file.path)
-            #expect(file.current().comparison(for: "alice") == nil)
+            #expect(news.all.isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        ("alice:$6$new\ngarbage\n", "line 2 is no account"), ("alice:$6$new\n\u{0}\u{1}\n", "line 2 is no account"),
+        ("garbage", "line 1 is no account"), (nil, "No such file or directory"),
+    ])
+    func `a file that is broken anew leaves the accounts of before in force, and is told of once`(
+        broken: String?,
+        reason: String
+    ) async throws {
+        try await withTemporaryDirectory { directory in
+            let news = News()
+            let file = AccountFile(path: directory + "/accounts", report: news.report)
+            try write("alice:$6$a\nold garbage\n", file)
+            #expect(file.current().comparison(for: "alice")?.hash == "$6$a")
+            if let broken { try write(broken, file) } else { try FileManager.default.removeItem(atPath: file.path) }
+            for _ in 0..<3 { #expect(file.current().comparison(for: "alice")?.hash == "$6$a") }
+            #expect(news.all.count == 1)
+            guard case .kept(let because) = news.all.first else {
+                Issue.record("\(news.all)")
+                return
+            }
+            #expect(because.contains(reason), "\(because)")
+            // The lines that were no accounts before are nothing new.
+            try write("old garbage\nalice:$6$new\nbob:$6$b\n", file)
+            for _ in 0..<3 { #expect(file.current().comparison(for: "alice")?.hash == "$6$new") }
+            #expect(news.all.dropFirst() == [.taken("2 accounts")])
+        }
+    }
+
+    @Test func `bytes that are no UTF-8 are not taken, nor written over`() async throws {
+        try await withTemporaryDirectory { directory in
+            let file = AccountFile(path: directory + "/accounts")
+            try write("alice:$6$a\n", file)
+            #expect(file.current().comparison(for: "alice")?.hash == "$6$a")
+            let latin = Data("# M".utf8) + [0xFC] + Data("ller\nalice:$6$new\n".utf8)
+            try latin.write(to: URL(filePath: file.path))
+            #expect(file.current().comparison(for: "alice")?.hash == "$6$a")
+            #expect(throws: FileFault.self) { try file.change { $0[bob] = "$6$b" } }
+            #expect(try Data(contentsOf: URL(filePath: file.path)) == latin)
+        }
+    }
+
+    @Test func `a change that another program makes meanwhile is not lost`() async throws {
+        try await withTemporaryDirectory { directory in
+            let file = AccountFile(path: directory + "/accounts")
+            try write("alice:$6$a\n", file)
+            var tries = 0
+            try file.change { accounts in
+                tries += 1
+                if tries == 1 { try write("# by an editor\nalice:$6$a\nbob:$6$b\n", file) }
+                accounts[alice] = "$6$new"
+            }
+            #expect(tries == 2)
+            #expect(try file.load().text == "# by an editor\nalice:$6$new\nbob:$6$b\n")
+        }
+    }
+
+    @Test func `a link to the file stays one`() async throws {
+        try await withTemporaryDirectory { directory in
+            let real = AccountFile(path: directory + "/real")
+            try write("alice:$6$a\n", real)
+            let link = AccountFile(path: directory + "/accounts")
+            #expect(symlink("real", link.path) == 0)
+            try link.change { $0[bob] = "$6$b" }
+            #expect(try real.load()[bob] == "$6$b")
         }
     }
 
@@ -123,6 +191,17 @@ import Testing
                 }
             }
             #expect(try file.load()[bob] == "$6$b")
+        }
+    }
+
+    /// What was told of reading a file again.
+    private final class News: Sendable {
+        private let told = Mutex<[Rereading]>([])
+
+        var all: [Rereading] { told.withLock { $0 } }
+
+        @Sendable func report(_ news: Rereading) {
+            told.withLock { $0.append(news) }
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Logging
 import MeshCore
 import NIOCore
 import NIOPosix
@@ -36,6 +37,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("no name", "secret"), ("", "secret"), ("alice", ""), ("alice", "nul\0"), ("al\u{FFFD}ce", "secret"),
+    ])
+    func `what can be no name or no password is wrong, and costs no hash`(user: String, password: String) async throws {
+        try await withBlockedAuthenticator(waitingLimit: 1) { authenticator, release in
+            let blocked = authenticator.verify("alice", "secret")
+            #expect(try await authenticator.verdict(user, password) == .wrong)
+            try release()
+            #expect(try await blocked.get().account == .named("alice"))
+        }
+    }
+
     @Test func `who waits when the threads end is answered`() async throws {
         try await withBlockedAuthenticator(waitingLimit: 3) { authenticator, release in
             let answers = (0..<3).map { _ in authenticator.verify("alice", "secret") }
@@ -46,6 +59,106 @@ import Testing
             await end
             #expect(try await authenticator.verdict("alice", "secret") == .busy(retryAfter: .seconds(2)))
         }
+    }
+
+    @Test func `a hash of an older method is replaced with the first right password, and nothing else is`() async throws
+    {
+        try await withTemporaryDirectory { directory in
+            let file = try AccountFile.ofTests(in: directory)
+            let text = "# team\nold garbage\n" + AccountFile.textOfTests
+            try Data(text.utf8).write(to: URL(filePath: file.path))
+            let before = try file.load()
+            let authenticator = Authenticator(file: file)
+            #expect(try await authenticator.verdict("alice", "wrong") == .wrong)
+            let verdicts = ["first", "at the same time"].map { _ in authenticator.verify("alice", "secret") }
+            let answers = [try await verdicts[0].get(), try await verdicts[1].get()]
+            let hash = try #require(try file.load()[.named("alice")])
+            #expect(hash.hasPrefix("$y$"))
+            // The tickets of these logins hold.
+            let seal = authenticator.tickets.seal(of: .named("alice"), hash: hash)
+            #expect(answers.allSatisfy { $0 == .right(.named("alice"), seal: seal) })
+            var expected = before
+            expected[.named("alice")] = hash
+            #expect(try file.load() == expected)
+            #expect(try await authenticator.verdict("alice", "secret").account == .named("alice"))
+            #expect(try await authenticator.verdict("alice", "wrong") == .wrong)
+            await authenticator.shutdown()
+            #expect(try file.load() == expected)
+        }
+    }
+
+    @Test func `guesses are slowed down, with the answer and about the time of a wrong password`() async throws {
+        try await withGuardedAuthenticator { authenticator in
+            let (attacker, owner) = try (address("192.0.2.1"), address("192.0.2.2"))
+            for user in ["alice", "nobody"] {
+                var verdicts: [RelaySession.Verdict] = []
+                for _ in 0..<6 { verdicts.append(try await authenticator.verdict(user, "guess", attacker)) }
+                // From here on they would wait: the right one is as wrong as the others.
+                let answers = (0..<10).map { _ in authenticator.verify(user, "secret", attacker) }
+                for answer in answers.dropFirst(3) { verdicts.append(try await answer.get()) }
+                #expect(verdicts.allSatisfy { $0 == .wrong })
+            }
+            #expect(try await authenticator.verdict("alice", "secret", owner).account == .named("alice"))
+        }
+    }
+
+    @Test func `guesses of this machine are slowed down only where that is asked for`() async throws {
+        for counted in [CountedAddresses.allButLoopback, .all] {
+            try await withGuardedAuthenticator(counted) { authenticator in
+                let here = try address("127.0.0.1")
+                try await authenticator.guess(8, from: here) { _ in "alice" }
+                let last = try await authenticator.verdict("alice", "secret", here)
+                #expect((last == .wrong) == (counted == .all))
+            }
+        }
+    }
+
+    @Test func `a restart does not forget who guessed, nor where the owner has been`() async throws {
+        try await withTemporaryDirectory { directory in
+            let (attacker, home) = try (address("192.0.2.1"), address("2001:db8::1"))
+            let neighbour = try address("2001:db8::ffff")
+            try await withGuardedAuthenticator(in: directory) { authenticator in
+                #expect(try await authenticator.verdict("alice", "secret", home).account == .named("alice"))
+                try await authenticator.guess(8, from: attacker) { _ in "alice" }
+            }
+            try await withGuardedAuthenticator(in: directory) { authenticator in
+                #expect(try await authenticator.verdict("alice", "secret", attacker) == .wrong)
+                try await authenticator.guess(30, from: neighbour) { "user\($0)" }
+                #expect(try await authenticator.verdict("bob", "secret", home) == .wrong)
+                #expect(try await authenticator.verdict("alice", "secret", home).account == .named("alice"))
+            }
+        }
+    }
+
+    private func address(_ text: String) throws -> SocketAddress {
+        try SocketAddress(ipAddress: text, port: 1)
+    }
+
+    private func withGuardedAuthenticator(
+        _ counted: CountedAddresses = .all,
+        _ body: (Authenticator) async throws -> Void
+    ) async throws {
+        try await withTemporaryDirectory { try await withGuardedAuthenticator(counted, in: $0, body) }
+    }
+
+    private func withGuardedAuthenticator(
+        _ counted: CountedAddresses = .all,
+        in directory: String,
+        _ body: (Authenticator) async throws -> Void
+    ) async throws {
+        let guardian = LoginGuard(
+            counting: counted,
+            store: try SQLiteGuessStore(path: directory + "/guesses.sqlite"),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let authenticator = Authenticator(file: try AccountFile.ofTests(in: directory), guardian: guardian)
+        do {
+            try await body(authenticator)
+        } catch {
+            await authenticator.shutdown()
+            throw error
+        }
+        await authenticator.shutdown()
     }
 
     private func withAuthenticator(_ body: (Authenticator) async throws -> Void) async throws {
@@ -90,12 +203,28 @@ import Testing
 }
 
 extension Authenticator {
-    fileprivate func verify(_ user: String, _ password: String) -> EventLoopFuture<RelaySession.Verdict> {
-        verify(user: user, password: password, on: MultiThreadedEventLoopGroup.singleton.next())
+    /// Guesses until no short pause is left that would be waited out.
+    fileprivate func guess(_ count: Int, from address: SocketAddress, at user: (Int) -> String) async throws {
+        for round in 0..<2 {
+            let guesses = (0..<count).map { verify(user(round * count + $0), "guess", address) }
+            for guess in guesses { #expect(try await guess.get() == .wrong) }
+        }
     }
 
-    fileprivate func verdict(_ user: String, _ password: String) async throws -> RelaySession.Verdict {
-        try await verify(user, password).get()
+    fileprivate func verify(
+        _ user: String,
+        _ password: String,
+        _ address: SocketAddress? = nil
+    ) -> EventLoopFuture<RelaySession.Verdict> {
+        verify(user: user, password: password, from: address, on: MultiThreadedEventLoopGroup.singleton.next())
+    }
+
+    fileprivate func verdict(
+        _ user: String,
+        _ password: String,
+        _ address: SocketAddress? = nil
+    ) async throws -> RelaySession.Verdict {
+        try await verify(user, password, address).get()
     }
 }
 

@@ -55,6 +55,13 @@ import Testing
         #expect(!PasswordHash.matches(Self.password, String(hash.prefix(length))))
     }
 
+    @Test(arguments: hashes)
+    func `a hash is outdated if new ones are made by a stronger method`(hash: String) throws {
+        let isStrongest = hash.hasPrefix("$y$") || hash.hasPrefix("$gy$")
+        #expect(PasswordHash.isOutdated(hash) == !isStrongest)
+        #expect(!PasswordHash.isOutdated(try #require(PasswordHash.make("secret"))))
+    }
+
     @Test func `a password may be any UTF-8 of up to 511 bytes`() {
         // mkpasswd -m sha512crypt -R 1000 -S saltsalt
         let hash =

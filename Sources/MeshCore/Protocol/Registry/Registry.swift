@@ -16,7 +16,7 @@ package struct Registry: Sendable {
     private var records: [RecordID: DeviceRecord] = [:]
     /// The ids in their order.
     private var order: [RecordID] = []
-    private var expiries = ExpiryQueue()
+    private var expiries = ExpiryQueue<RecordID>()
 
     /// Counts what changes a list: who comes, goes, and says something else.
     ///

@@ -10,11 +10,11 @@ package enum RelayLimits {
     package static let text = 32_000
     /// A client's message id, and a session's, in bytes.
     package static let identifier = 64
-    /// Bytes taken from a connection that has not logged in.
+    /// Bytes taken from a connection that has not logged in, and bytes written to it.
     package static let bytesBeforeLogin = 4 * 1024
     /// Wrong passwords on one connection.
     package static let failedLogins = 10
-    /// The default time for one attempt at logging in.
+    /// The default time for a login, from the beginning of the connection on.
     package static let loginTime = TimeAmount.seconds(10)
     /// Silence after which a connection's dialect is taken to be lines.
     package static let dialectTime = TimeAmount.milliseconds(500)

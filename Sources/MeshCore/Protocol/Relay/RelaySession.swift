@@ -246,6 +246,11 @@ package struct RelaySession: Equatable, Sendable {
         isOnline ? [] : end(.loginTimedOut, "Login timed out.")
     }
 
+    /// Another wants the place of somebody who has not logged in.
+    package mutating func crowdedOut() -> [Action] {
+        isOnline ? [] : end(.loginTimedOut, "Too many are logging in. Please try again later.")
+    }
+
     /// The same session has another connection now.
     package mutating func replaced() -> [Action] {
         end(.replaced, "Logged in from another connection.")
