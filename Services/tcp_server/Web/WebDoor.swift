@@ -15,6 +15,8 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
 
     /// A request's line and fields, in bytes.
     static let headLimit = 8 * 1_024
+    /// How long a connection stays that is between two requests.
+    private static let idleTime = TimeAmount.seconds(2)
     /// Requests on one connection.
     private static let requestLimit = 100
 
@@ -63,7 +65,7 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        restartDeadline(context)
+        waitForRequest(context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -81,8 +83,8 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // Nothing more comes, or another guest needs the place.
-        if event as? ChannelEvent == .inputClosed || event is DoorEvent { close(context) }
+        if let event = event as? ChannelEvent, event == .inputClosed { close(context) }
+        if event is DoorEvent { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -120,7 +122,7 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
         }
         let goesOn = !isRefusal && requests < Self.requestLimit && request.isKeepAlive && !request.hasBody
         send(answer, withBody: request.method != .HEAD, closing: !goesOn, context)
-        if goesOn { restartDeadline(context) } else { close(context) }
+        if goesOn { waitForRequest(context) } else { close(context) }
     }
 
     private func send(_ answer: WebAnswer, withBody: Bool, closing: Bool, _ context: ChannelHandlerContext) {
@@ -152,11 +154,13 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// Who asks for pages is a guest like who has not logged in yet, and has as long.
-    private func restartDeadline(_ context: ChannelHandlerContext) {
-        deadline?.cancel()
+    /// A request has as long as a login, from the beginning of the connection; and a guest who asks for nothing more leaves
+    /// soon, so that others from its address get in.
+    private func waitForRequest(_ context: ChannelHandlerContext) {
         let end = entrance.surroundings.door.deadline(of: context.channel)
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: end) {
+        let soon = requests == 0 ? end : NIODeadline.now() + Self.idleTime
+        deadline?.cancel()
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: min(end, soon)) {
             context.close(promise: nil)
         }
     }

@@ -15,6 +15,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = WebSocketFrame
 
+    /// As the registry that RFC 6455 began has it, in section 11.7.
+    private static let tryAgainLater = WebSocketErrorCode(codeNumber: 1_013)
+
     private let entrance: Entrance
     private let budget: WebBudget
     private var messages = WebSocketMessages()
@@ -77,12 +80,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is DoorEvent, connection == nil {
-            end(.policyViolation, "Too many are logging in. Please try again later.", context)
-        }
         if let event = event as? ChannelEvent, event == .inputClosed, connection == nil || hasSentClose {
             context.close(promise: nil)
         }
+        if event is DoorEvent, connection == nil { end(Self.tryAgainLater, "Too many are logging in.", context) }
         context.fireUserInboundEventTriggered(event)
     }
 

@@ -136,6 +136,28 @@ import Testing
         }
     }
 
+    @Test func `who only stays makes room for who comes`() async throws {
+        // Of ten places one is for guests.
+        try await RunningRelay.run(.ofTests(maximumConnections: 10)) { relay in
+            let silent = try await WebPeer.open(relay)
+            let isGone = try await eventually {
+                _ = try await relay.connect()
+                return silent.peer.isEnded
+            }
+            #expect(isGone)
+            #expect(silent.frames.last?.closeCode == 1_013)
+        }
+        try await RunningRelay.run(.ofTests(maximumConnections: 10)) { relay in
+            let started = try await relay.connect()
+            try await started.send("GET / HTTP/1.1\r\nHost: x\r\n")
+            let isGone = try await eventually(within: .seconds(10)) {
+                _ = try await relay.connect()
+                return started.isEnded
+            }
+            #expect(isGone)
+        }
+    }
+
     @Test func `a request's head may have 8 KiB`() async throws {
         try await RunningRelay.run { relay in
             let fields = { (count: Int) in
