@@ -65,7 +65,12 @@ import Testing
             defer { first.process.kill() }
             let alice = try ProgramProcess("tcp_client", first.client("alice"))
             defer { alice.kill() }
-            #expect(await eventually { first.process.log.contains("user=alice") })
+            // Who was never let in ends when the relay does.
+            let bob = try await RawConnection(port: first.port, saying: "bob\npw-bob\n")
+            #expect(await bob.says("Welcome, bob!"))
+            try alice.type("before")
+            #expect(await bob.says("[alice]: before\n"))
+            bob.close()
             first.process.kill()
             #expect(await eventually { alice.log.contains("Server disconnected: ") })
             try alice.type("typed meanwhile")
@@ -77,7 +82,8 @@ import Testing
             #expect(await eventually { !alice.isRunning })
             #expect(alice.exitCode == 0)
             let history = try await shell("printf 'bob\\npw-bob\\n' | nc -N 127.0.0.1 \(second.port)")
-            #expect(history.output.hasSuffix("Message history:\n[alice]: typed meanwhile\n[alice]: and after\n"))
+            let texts = ["before", "typed meanwhile", "and after"].map { "[alice]: \($0)\n" }.joined()
+            #expect(history.output.hasSuffix("Message history:\n" + texts))
         }
     }
 
