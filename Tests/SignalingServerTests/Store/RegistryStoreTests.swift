@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
 import Foundation
 import MeshCore
 import TestSupport
 import Testing
-import signaling_server
+
+@testable import signaling_server
 
 /// What each store must do, run against each that keeps something.
 @Suite struct RegistryStoreTests {
@@ -18,7 +20,7 @@ import signaling_server
     func `a new one is empty`(kind: Kind) async throws {
         try await withStore(kind) { open in
             let kept = try await open().load()
-            #expect(kept == [])
+            #expect(kept == KeptState())
         }
     }
 
@@ -32,7 +34,24 @@ import signaling_server
                 try await store.apply([.keep(first), .keep(other)])
                 try await store.apply([.keep(second), .drop(other.id), .drop(other.id)])
             }
-            #expect(try await open().load() == [second])
+            #expect(try await open().load().records == [second])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `who was let in is kept beside the records, and forgotten when told`(kind: Kind) async throws {
+        try await withStore(kind) { open in
+            let device = DeviceID(of: P256.Signing.PrivateKey().publicKey)
+            let date = Date(timeIntervalSince1970: 1_700_000_000)
+            let member = Grant.member(Member(device: device, tag: DeviceTag("home"), enrolled: date, key: "k"))
+            let record = try record("a", port: 1)
+            do { try await open().apply([.grant(member), .keep(record), .grant(member)]) }
+            do {
+                let store = try open()
+                #expect(try await store.load() == KeptState(records: [record], grants: [member]))
+                try await store.apply([.revoke(member), .drop(record.id)])
+            }
+            #expect(try await open().load() == KeptState())
         }
     }
 
@@ -42,9 +61,9 @@ import signaling_server
             let record = try record("a", port: 1)
             let store = try open()
             try await store.apply([.keep(record), .drop(record.id), .keep(record)])
-            #expect(try await store.load() == [record])
+            #expect(try await store.load().records == [record])
             try await store.apply([.drop(record.id)])
-            #expect(try await store.load() == [])
+            #expect(try await store.load().records == [])
             try await store.apply([])
         }
     }
@@ -60,7 +79,7 @@ import signaling_server
                 }
                 try await group.waitForAll()
             }
-            #expect(try await store.load().count == 1_000)
+            #expect(try await store.load().records.count == 1_000)
         }
     }
 
@@ -71,7 +90,7 @@ import signaling_server
                 let first = try SQLiteStore(path: path)
                 let fault = #expect(throws: StoreFault.self) { try SQLiteStore(path: path) }
                 #expect(fault?.kind == .inUse)
-                #expect(try await first.load() == [])
+                #expect(try await first.load() == KeptState())
             }
             try Data(repeating: 0x41, count: 8_192).write(to: URL(filePath: path))
             let fault = #expect(throws: StoreFault.self) { try SQLiteStore(path: path) }
