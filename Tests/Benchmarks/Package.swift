@@ -23,13 +23,14 @@ let package = Package(
         // A link to Sources/CCrypt.
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"]), .brew(["libxcrypt"])]),
         .systemLibrary(name: "CEpoll"),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
         // What every benchmark needs: processes and what they cost, figures, tables.
         .target(name: "Bench", swiftSettings: ours),
         // What the kernel takes for a broadcast, with as little as possible around it.
         .executableTarget(name: "epoll_broadcaster"),
         .executableTarget(
             name: "relay_bench",
-            dependencies: ["Bench", "CCrypt", "CEpoll", argumentParser],
+            dependencies: ["Bench", "CCrypt", "CEpoll", "COpenSSL", argumentParser],
             swiftSettings: ours
         ),
     ]

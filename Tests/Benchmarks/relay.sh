@@ -9,7 +9,7 @@ top=$(cd "$folder/../.." && pwd)
 # shellcheck source=../../deploy/packages.sh
 source "$top/deploy/packages.sh"
 
-install_missing "${build_packages[@]}" nats-server redis-server mosquitto ngircd >&2
+install_missing "${build_packages[@]}" libssl-dev nats-server redis-server mosquitto ngircd >&2
 
 if [[ -z ${TCP_SERVER:-} ]]; then
     release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --product tcp_server)

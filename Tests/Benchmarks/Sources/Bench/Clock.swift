@@ -20,6 +20,16 @@ extension timespec {
     var nanoseconds: Int { tv_sec * 1_000_000_000 + tv_nsec }
 }
 
+/// Lets time pass.
+package func wait(until time: Int) {
+    let rest = time - monotonicNanoseconds()
+    if rest > 0 { poll(nil, 0, Int32(clamping: rest / 1_000_000)) }
+}
+
+package func wait(seconds: Int) {
+    wait(until: monotonicNanoseconds() + seconds * 1_000_000_000)
+}
+
 /// Asks again and again, every ten milliseconds, until the answer is yes or the time is over.
 package func eventually(within seconds: Int, _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = monotonicNanoseconds() + seconds * 1_000_000_000

@@ -8,13 +8,12 @@ package final class ServerProcess {
     private let log: URL
 
     /// Starts `command`, the program first, with all that it says in a file of `folder`.
-    package init(_ command: [String], folder: URL, environment: [String: String] = [:]) throws {
+    package init(_ command: [String], folder: URL) throws {
         log = folder.appending(path: "log")
         try Data().write(to: log)
         process = Process()
         process.executableURL = URL(filePath: command[0])
         process.arguments = Array(command.dropFirst())
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let output = try FileHandle(forWritingTo: log)
         process.standardOutput = output
         process.standardError = output

@@ -13,6 +13,12 @@ struct RelayBench: ParsableCommand {
 
     enum Benchmark: String, CaseIterable, ExpressibleByArgument {
         case cpu
+        case publish
+        case latency
+        case idle
+        case leave
+        case slow
+        case guess
     }
 
     @Option(help: ArgumentHelp("Only these of: \(names(Benchmark.self)).", valueName: "names"))
@@ -57,6 +63,12 @@ struct RelayBench: ParsableCommand {
                     receivers: try numbers(receivers, option: "--receivers"),
                     windows: try numbers(windows, option: "--windows")
                 ).run()
+            case .publish: PublishBenchmark(plan: plan).run()
+            case .latency: LatencyBenchmark(plan: plan).run()
+            case .idle: IdleBenchmark(plan: plan).run()
+            case .leave: LeaveBenchmark(plan: plan).run()
+            case .slow: SlowBenchmark(plan: plan).run()
+            case .guess: GuessBenchmark(plan: plan).run()
             }
         }
         if !bars.isEmpty { say(Bar.table(bars)) }
@@ -65,11 +77,10 @@ struct RelayBench: ParsableCommand {
     private func plan() throws -> Plan {
         let more = relayOptions.split(separator: " ").map(String.init)
         return Plan(
-            setup: Setup(relay: relay, broadcaster: broadcaster, clients: 2_100, relayOptions: more),
+            setup: Setup(relay: relay, broadcaster: broadcaster, clients: 10_100, relayOptions: more),
             servers: try chosen(ServerKind.self, servers, option: "--servers"),
             runs: runs ?? (short ? 1 : 3),
-            span: short ? 1_000_000_000 : 2_000_000_000,
-            isShort: short,
+            length: short ? .short : .full,
             profile: profile.map { Profile(folder: URL(filePath: $0)) }
         )
     }

@@ -6,9 +6,16 @@ struct Mesh: Dialect {
     let password: String
 
     func hello(of client: ClientIdentity) -> [UInt8] {
-        let login = Proto.field(1, Self.account(client.number)) + Proto.field(2, password)
-        return Self.preamble + Proto.frame(Proto.field(1, login))
+        Self.hello(account: Self.account(client.number), password: password)
     }
+
+    static func hello(account: String, password: String) -> [UInt8] {
+        let login = Proto.field(1, account) + Proto.field(2, password)
+        return preamble + Proto.frame(Proto.field(1, login))
+    }
+
+    /// Asks for an answer, number 1.
+    static let ping = Proto.frame(Proto.field(3, [0x08, 1]))
 
     /// The name of a client's account.
     static func account(_ number: Int) -> String { "b\(number)" }
@@ -37,6 +44,10 @@ struct Mesh: Dialect {
 
     func scanAnswers(_ bytes: UnsafeRawBufferPointer) -> Scan {
         Scan(bytes) { start, count in Self.frame(start, count, counting: .accepted) }
+    }
+
+    static func scanPongs(_ bytes: UnsafeRawBufferPointer) -> Scan {
+        Scan(bytes) { start, count in frame(start, count, counting: .pong) }
     }
 
     /// The tags of RelayEvent's fields, which all are messages.

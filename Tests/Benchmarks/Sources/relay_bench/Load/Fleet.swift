@@ -25,9 +25,9 @@ final class Fleet {
         sockets = []
     }
 
-    /// Gives up one of its sockets.
-    func take(_ index: Int) -> Int32 {
-        sockets.remove(at: index)
+    /// Gives up the newest of its sockets.
+    func takeLast() -> Int32 {
+        sockets.removeLast()
     }
 
     /// Logs in `count` more, a few at a time, so that no server's queue of logins overflows.

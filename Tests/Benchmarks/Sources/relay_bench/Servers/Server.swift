@@ -35,7 +35,9 @@ final class Server {
     private let command: [String]
 
     /// Starts a server and waits until it takes connections.
-    init(_ kind: ServerKind, _ setup: Setup) throws {
+    ///
+    /// The `options` are for tcp_server.
+    init(_ kind: ServerKind, _ setup: Setup, options: [String] = Server.usualOptions) throws {
         self.kind = kind
         port = try Socket.freePort()
         folder = try FileManager.default.url(
@@ -44,7 +46,7 @@ final class Server {
             appropriateFor: FileManager.default.temporaryDirectory,
             create: true
         )
-        (dialect, command) = try setup.prepare(kind, port: port, folder: folder)
+        (dialect, command) = try setup.prepare(kind, options, port: port, folder: folder)
         process = try ServerProcess(command, folder: folder)
         try awaitPort()
     }
@@ -52,6 +54,15 @@ final class Server {
     deinit {
         process.stop()
         try? FileManager.default.removeItem(at: folder)
+    }
+
+    static let usualOptions = ["--durability", "stored", "--publish-rate", "0"]
+
+    /// Kills it and starts it anew with the same files, on the same port.
+    func restart() throws {
+        process.kill()
+        process = try ServerProcess(command, folder: folder)
+        try awaitPort()
     }
 
     /// Logs in clients that read what the lobby is told.

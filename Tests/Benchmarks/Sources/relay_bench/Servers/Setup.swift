@@ -15,11 +15,15 @@ struct Setup {
     var relayOptions: [String] = []
 
     static let password = "benchmark"
+    /// More accounts, for the guessers.
+    static let guessedAccounts = 1_000
+
+    static func guessedAccount(_ number: Int) -> String { "g\(number)" }
 
     /// What a server is spoken to in, and the command that starts it; its files are in `folder`.
-    func prepare(_ kind: ServerKind, port: UInt16, folder: URL) throws -> (any Dialect, [String]) {
+    func prepare(_ kind: ServerKind, _ options: [String], port: UInt16, folder: URL) throws -> (any Dialect, [String]) {
         switch kind {
-        case .mesh: (Mesh(password: Self.password), try mesh(port, folder))
+        case .mesh: (Mesh(password: Self.password), try mesh(options, port, folder))
         case .nats: (NATS(), ["/usr/sbin/nats-server", "-c", try write(nats(port), to: folder)])
         case .redis: (Redis(), redis(port))
         case .mosquitto: (MQTT(), ["/usr/sbin/mosquitto", "-c", try write(mosquitto(port), to: folder)])
@@ -34,23 +38,39 @@ struct Setup {
         return file.path
     }
 
-    private func mesh(_ port: UInt16, _ folder: URL) throws -> [String] {
-        let hash = try Self.cheapHash(of: Self.password)
-        let accounts = (0...clients).map { "\(Mesh.account($0)):\(hash)\n" }.joined()
+    private func mesh(_ options: [String], _ port: UInt16, _ folder: URL) throws -> [String] {
+        let hash = try Self.hash(of: Self.password, cost: 1)
+        let guessed = try Self.hash(of: "unguessable", cost: 0)
+        let accounts =
+            (0...clients).map { "\(Mesh.account($0)):\(hash)\n" }
+            + (0..<Self.guessedAccounts).map { "\(Self.guessedAccount($0)):\(guessed)\n" }
         let file = folder.appending(path: "accounts")
-        try accounts.write(to: file, atomically: true, encoding: .utf8)
+        try accounts.joined().write(to: file, atomically: true, encoding: .utf8)
         return [
             relay, "--port", "\(port)", "--accounts", file.path, "--state-dir", folder.path,
             "--max-connections", "\(clients + 100)", "--log-level", "warning",
-        ] + relayOptions
+        ] + (try isKnown("--durability") ? options : []) + relayOptions
     }
 
-    /// A hash of the preferred method that takes as little time as it can: it is not logging in that is measured.
-    private static func cheapHash(of password: String) throws -> String {
-        guard let setting = crypt_gensalt("$y$", 1, nil, 0), let hash = crypt(password, setting) else {
+    /// A hash of the preferred method: of cost 1, the least, where it is not logging in that is measured; of cost 0, the
+    /// usual, for the accounts that are guessed at.
+    private static func hash(of password: String, cost: UInt) throws -> String {
+        guard let setting = crypt_gensalt("$y$", cost, nil, 0), let hash = crypt(password, setting) else {
             throw Failure("libcrypt can't make a hash")
         }
         return String(cString: hash)
+    }
+
+    private func isKnown(_ option: String) throws -> Bool {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(filePath: relay)
+        process.arguments = ["--help"]
+        process.standardOutput = pipe
+        try process.run()
+        let text = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return String(decoding: text, as: UTF8.self).contains(option)
     }
 
     private func nats(_ port: UInt16) -> String {
