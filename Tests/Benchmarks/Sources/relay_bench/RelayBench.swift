@@ -16,6 +16,7 @@ struct RelayBench: ParsableCommand {
         case publish
         case latency
         case idle
+        case resume
         case leave
         case slow
         case guess
@@ -66,6 +67,7 @@ struct RelayBench: ParsableCommand {
             case .publish: PublishBenchmark(plan: plan).run()
             case .latency: LatencyBenchmark(plan: plan).run()
             case .idle: IdleBenchmark(plan: plan).run()
+            case .resume: ResumeBenchmark(plan: plan).run()
             case .leave: LeaveBenchmark(plan: plan).run()
             case .slow: SlowBenchmark(plan: plan).run()
             case .guess: GuessBenchmark(plan: plan).run()

@@ -10,7 +10,7 @@ struct Mesh: Dialect {
     }
 
     static func hello(account: String, password: String) -> [UInt8] {
-        let login = Proto.field(1, account) + Proto.field(2, password)
+        let login = Proto.field(1, account) + Proto.field(2, password) + Proto.field(3, "bench-\(account)")
         return preamble + Proto.frame(Proto.field(1, login))
     }
 
@@ -21,15 +21,9 @@ struct Mesh: Dialect {
     static func account(_ number: Int) -> String { "b\(number)" }
 
     func login(_ answer: [UInt8], of client: ClientIdentity) -> LoginProgress {
-        guard
-            let (size, start) = answer.withUnsafeBytes({ bytes in
-                bytes.baseAddress.flatMap { $0.varint(at: 0, within: bytes.count) }
-            }), answer.count >= start + size, size > 0
-        else { return .waiting }
-        switch Event(rawValue: answer[start]) {
-        case .welcome: return .done
-        default: return .refused(Array(answer[start...].map { $0 < 32 || $0 > 126 ? 32 : $0 }).text)
-        }
+        guard let event = Proto.message(in: answer) else { return .waiting }
+        if event.first == Event.welcome.rawValue { return .done }
+        return .refused(event.map { $0 < 32 || $0 > 126 ? 32 : $0 }.text)
     }
 
     func publication(of text: [UInt8]) -> [UInt8] {
@@ -72,21 +66,5 @@ struct Mesh: Dialect {
         case .refused, .gap, .error, .bye: return Frame(length: length, kind: .complaint)
         case .welcome, .message, .accepted, .pong, nil: return Frame(length: length, kind: .other)
         }
-    }
-}
-
-/// As much of protobuf's encoding as requests need.
-enum Proto {
-    static func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] {
-        .varint(number << 3 | 2) + .varint(bytes.count) + bytes
-    }
-
-    static func field(_ number: Int, _ text: String) -> [UInt8] {
-        field(number, [UInt8](text))
-    }
-
-    /// A message behind its length.
-    static func frame(_ message: [UInt8]) -> [UInt8] {
-        .varint(message.count) + message
     }
 }

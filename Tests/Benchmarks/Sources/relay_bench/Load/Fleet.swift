@@ -10,6 +10,8 @@ final class Fleet {
     private let port: UInt16
     private let dialect: any Dialect
     private(set) var sockets: [Int32] = []
+    /// What each client was told when it logged in.
+    private(set) var answers: [[UInt8]] = []
 
     init(port: UInt16, dialect: any Dialect) {
         self.port = port
@@ -61,7 +63,9 @@ final class Fleet {
             switch dialect.login(answer, of: client) {
             case .waiting: continue
             case .refused(let words): throw Failure("client \(client.number) is refused: \(words)")
-            case .done: return Socket.setNonBlocking(socket)
+            case .done:
+                answers.append(answer)
+                return Socket.setNonBlocking(socket)
             }
         }
     }

@@ -58,9 +58,8 @@ final class Server {
 
     static let usualOptions = ["--durability", "stored", "--publish-rate", "0"]
 
-    /// Kills it and starts it anew with the same files, on the same port.
-    func restart() throws {
-        process.kill()
+    /// Starts it anew with the same files, on the same port.
+    func start() throws {
         process = try ServerProcess(command, folder: folder)
         try awaitPort()
     }

@@ -49,7 +49,7 @@ struct Setup {
         return [
             relay, "--port", "\(port)", "--accounts", file.path, "--state-dir", folder.path,
             "--max-connections", "\(clients + 100)", "--log-level", "warning",
-        ] + (try isKnown("--durability") ? options : []) + relayOptions
+        ] + (try known(options)) + relayOptions
     }
 
     /// A hash of the preferred method: of cost 1, the least, where it is not logging in that is measured; of cost 0, the
@@ -61,16 +61,19 @@ struct Setup {
         return String(cString: hash)
     }
 
-    private func isKnown(_ option: String) throws -> Bool {
+    /// Those of `options`, each with its value, that the relay has.
+    private func known(_ options: [String]) throws -> [String] {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = URL(filePath: relay)
-        process.arguments = ["--help"]
+        process.arguments = ["serve", "--help"]
         process.standardOutput = pipe
         try process.run()
-        let text = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        let help = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         process.waitUntilExit()
-        return String(decoding: text, as: UTF8.self).contains(option)
+        return stride(from: 0, to: options.count, by: 2).flatMap { index in
+            help.contains("\(options[index]) ") ? [options[index], options[index + 1]] : []
+        }
     }
 
     private func nats(_ port: UInt16) -> String {
