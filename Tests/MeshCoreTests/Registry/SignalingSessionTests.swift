@@ -18,7 +18,7 @@ import Testing
         #expect(session.wake == nil)
         session.registered(for: .seconds(60), at: start)
         #expect(session.isRegistered)
-        #expect(session.due(at: start) == [.open(.watch, after: nil), .open(.signals, after: nil)])
+        #expect(session.due(at: start) == [.follow(.watch, after: nil), .follow(.signals, after: nil)])
         #expect(session.wake == start + .seconds(30))
         #expect(session.due(at: start + .seconds(30)) == [.heartbeat])
     }
@@ -75,7 +75,7 @@ import Testing
         session.ended(.watch, at: now, using: &generator)
         let wake = try #require(session.wake)
         #expect(wake - now <= .milliseconds(500), "seed \(seed)")
-        #expect(session.due(at: wake) == [.open(.watch, after: nil)])
+        #expect(session.due(at: wake) == [.follow(.watch, after: nil)])
         session.ended(.signals, retryAfter: .seconds(90), at: wake, using: &generator)
         #expect(session.wake == now + .seconds(30))
     }
@@ -95,19 +95,19 @@ import Testing
         #expect(
             Set(session.due(at: start + .seconds(1)).map { "\($0)" })
                 == Set(
-                    [SignalingSession.Action.open(.watch, after: "w-9"), .open(.signals, after: "r-1")].map { "\($0)" }
+                    [SignalingSession.Action.follow(.watch, after: "w-9"), .follow(.signals, after: "r-1")].map { "\($0)" }
                 )
         )
         #expect(session.received(ServerSentEvent(id: "", name: "resync", data: "{}"), on: .signals) == .signalsMissed)
         session.ended(.signals, at: start, using: &generator)
-        #expect(session.due(at: start + .seconds(1)) == [.open(.signals, after: nil)])
+        #expect(session.due(at: start + .seconds(1)) == [.follow(.signals, after: nil)])
     }
 
     @Test func `only the streams that are wanted are opened`() {
         var session = SignalingSession(streams: [.watch], now: start)
         _ = session.due(at: start)
         session.registered(for: .seconds(60), at: start)
-        #expect(session.due(at: start) == [.open(.watch, after: nil)])
+        #expect(session.due(at: start) == [.follow(.watch, after: nil)])
     }
 
     @Test func `who has something new to say registers anew`() {

@@ -103,7 +103,9 @@ import signaling_server
     }
 
     private func run(_ body: @Sendable @escaping (RunningServer) async throws -> Void) async throws {
-        try await RunningServer.run { server in
+        var configuration = Configuration()
+        configuration.limits.key = Rate(perSecond: 1_000, burst: 1_000)
+        try await RunningServer.run(configuration) { server in
             for key in [alice, bob] { try await server.enroll(key, with: nil).check() }
             try await body(server)
         }

@@ -81,7 +81,7 @@ import signaling_server
         configuration.streams.patience = .milliseconds(50)
         try await RunningServer.run(configuration) { server in
             let filler = String(repeating: "x", count: 250)
-            let pairs = (0..<16).map { #""k\#($0)":"\#(filler)"# }.joined(separator: ",")
+            let pairs = (0..<16).map { "\"k\($0)\":\"\(filler)\"" }.joined(separator: ",")
             let isCut = Mutex(false)
             try await StreamReader.read(port: server.port, target: "/devices/watch", buffer: 4_096) { reader, events in
                 if events.contains(where: { $0.name == "synced" }) {
@@ -124,7 +124,11 @@ import signaling_server
                         if event.name == "resync" { resyncs += 1 }
                         _ = watched.received(event)
                     }
-                    if budget > 0 { try await change(server, times: 1, using: &generator) }
+                    // Else there might be nothing more to come.
+                    let told = server.registry.presence.withLog { $0.head }
+                    while budget > 0, server.registry.presence.withLog({ $0.head }) == told {
+                        try await change(server, times: 1, using: &generator)
+                    }
                     return budget == 0
                 }
             }

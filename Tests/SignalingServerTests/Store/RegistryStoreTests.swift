@@ -30,7 +30,7 @@ import Testing
             let (first, second) = (try record("a", port: 1), try record("a", port: 2))
             let other = try record("b", port: 3)
             do {
-                let store = try open()
+                let store = try await open()
                 try await store.apply([.keep(first), .keep(other)])
                 try await store.apply([.keep(second), .drop(other.id), .drop(other.id)])
             }
@@ -47,7 +47,7 @@ import Testing
             let record = try record("a", port: 1)
             do { try await open().apply([.grant(member), .keep(record), .grant(member)]) }
             do {
-                let store = try open()
+                let store = try await open()
                 #expect(try await store.load() == KeptState(records: [record], grants: [member]))
                 try await store.apply([.revoke(member), .drop(record.id)])
             }
@@ -59,7 +59,7 @@ import Testing
     func `changes are made in their order`(kind: Kind) async throws {
         try await withStore(kind) { open in
             let record = try record("a", port: 1)
-            let store = try open()
+            let store = try await open()
             try await store.apply([.keep(record), .drop(record.id), .keep(record)])
             #expect(try await store.load().records == [record])
             try await store.apply([.drop(record.id)])
@@ -71,7 +71,7 @@ import Testing
     @Test(arguments: Kind.allCases)
     func `many at once are kept, from many tasks`(kind: Kind) async throws {
         try await withStore(kind) { open in
-            let store = try open()
+            let store = try await open()
             try await withThrowingTaskGroup { group in
                 for batch in 0..<10 {
                     let changes = try (0..<100).map { RegistryChange.keep(try record("d\(batch)-\($0)", port: 1)) }
@@ -105,17 +105,28 @@ import Testing
 
     private func withStore(
         _ kind: Kind,
-        _ body: (() throws -> any RegistryStore) async throws -> Void
+        _ body: (() async throws -> any RegistryStore) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
             let inMemory = FailingStore()
             try await body {
                 switch kind {
-                case .sqlite: try SQLiteStore(path: "\(directory)/registry.sqlite")
+                case .sqlite: try await opened("\(directory)/registry.sqlite")
                 case .inMemory: inMemory
                 }
             }
         }
+    }
+
+    /// One that nobody holds any more closes a moment later, when its last write has returned.
+    private func opened(_ path: String) async throws -> SQLiteStore {
+        var store: SQLiteStore?
+        let isOpen = try await eventually {
+            do { store = try SQLiteStore(path: path) } catch  where error.kind == .inUse { return false }
+            return true
+        }
+        #expect(isOpen)
+        return try #require(store)
     }
 
     private func record(_ id: String, port: UInt16) throws -> DeviceRecord {

@@ -15,7 +15,10 @@ extension JSON {
 
     /// The time that the text is.
     package var date: Date? {
-        string.flatMap { text in Timestamp(text)?.date ?? (try? Date(text, strategy: Self.form)) }
+        guard let text = string else { return nil }
+        // The library would take the 30th of February for a day in March.
+        if Timestamp.mayBe(text) { return Timestamp(text)?.date }
+        return try? Date(text, strategy: Self.form)
     }
 }
 
@@ -39,10 +42,13 @@ private struct Timestamp {
         milliseconds = Int64((seconds * 1_000).rounded())
     }
 
+    /// Whether a text is as long as one, and a time in UTC if any.
+    static func mayBe(_ text: String) -> Bool { text.utf8.count == 24 && text.utf8.last == UInt8(ascii: "Z") }
+
     /// Nil for any other form, and for a day that no calendar has.
     init?(_ text: String) {
         let bytes = Array(text.utf8)
-        guard bytes.count == 24 else { return nil }
+        guard Self.mayBe(text) else { return nil }
         for (place, mark) in [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"), (19, "."), (23, "Z")] {
             guard bytes[place] == mark.utf8.first else { return nil }
         }

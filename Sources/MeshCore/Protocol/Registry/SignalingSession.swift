@@ -14,8 +14,8 @@ package import NIOCore
 ///     switch action {
 ///     case .register: …                       // then registered(for:at:), or failed(.membership, …)
 ///     case .heartbeat: …                      // then stayed(at:), forgotten(at:), or failed(.membership, …)
-///     case .open(.watch, let last): …         // then received(_:on:) for each event, at its end ended(.watch, …)
-///     case .open(.signals, let last): …
+///     case .follow(.watch, let last): …         // then received(_:on:) for each event, at its end ended(.watch, …)
+///     case .follow(.signals, let last): …
 ///     }
 /// }
 /// // … and again at session.wake, or when something was said to it.
@@ -32,7 +32,7 @@ package struct SignalingSession: Sendable {
         case register
         case heartbeat
         /// With the id of the last event that came, to go on behind it.
-        case open(Stream, after: String?)
+        case follow(Stream, after: String?)
     }
 
     /// What an event means for the device.
@@ -100,7 +100,7 @@ package struct SignalingSession: Sendable {
         for stream in Stream.allCases {
             guard case .due(let instant)? = lines[stream], instant <= now else { continue }
             lines[stream] = .busy
-            actions.append(.open(stream, after: stream == .watch ? devices.lastEventID : lastSignal))
+            actions.append(.follow(stream, after: stream == .watch ? devices.lastEventID : lastSignal))
         }
         return actions
     }
