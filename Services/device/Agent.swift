@@ -135,7 +135,13 @@ extension Agent {
             logger.debug("A connection ended", metadata: ["connection": "\(connection)", "reason": "\(end)"])
             if case .leaving = phase { return }
             perform(table.connectionClosed(connection, end, at: now, using: &generator))
+            showSessions()
         }
+    }
+
+    /// Tells the registry with whom this device has sessions.
+    private func showSessions() {
+        inbox.sessions.show(table.known.compactMapValues { $0.connection.map { _ in .direct } })
     }
 
     private func perform(_ actions: [PeerTable.Action]) {
@@ -145,7 +151,9 @@ extension Agent {
                 // Who leaves dials nobody any more.
                 if case .leaving = phase { continue }
                 transport.dial(id, endpoints)
-            case .admit(let number): peers[number]?.link.admit()
+            case .admit(let number):
+                peers[number]?.link.admit()
+                showSessions()
             case .close(let number, let reason): peers[number]?.link.close(reason)
             case .lookUp(let id): inbox.lookUp(id)
             case .announce(let news): announce(news)

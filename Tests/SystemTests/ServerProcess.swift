@@ -19,6 +19,7 @@ final class ServerProcess {
     private let process = Process()
     private let logFile: URL
     private(set) var port = 0
+    private(set) var stateDirectory = ""
 
     init(arguments: [String]) throws {
         logFile = FileManager.default.temporaryDirectory.appending(path: "swift-mesh-\(UUID()).log")
@@ -39,6 +40,7 @@ final class ServerProcess {
         let server = try ServerProcess(
             arguments: ["--port", "0", "--admin-port", "0", "--state-dir", stateDirectory] + options
         )
+        server.stateDirectory = stateDirectory
         let isUp = await eventually {
             guard let match = server.log.firstMatch(of: /address=127\.0\.0\.1:(\d+)/) else { return !server.isRunning }
             server.port = Int(match.1) ?? 0

@@ -137,17 +137,31 @@ function drawMesh() {
   byId("mesh").replaceChildren(...parts);
 }
 
+/* Gives up what has said nothing for so long; the server says every 15 s that it is there. */
+class Patience {
+  #control = new AbortController();
+  #timer = 0;
+  #time;
+  constructor(time) { this.#time = time; this.renew(); }
+  get signal() { return this.#control.signal; }
+  renew() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#control.abort(), this.#time);
+  }
+}
+
 /* Not EventSource: that can't send a token. */
 async function follow() {
   const headers = { Accept: "text/event-stream" };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (lastId) headers["Last-Event-ID"] = lastId;
-  const answer = await fetch("devices/watch", { headers, cache: "no-store" });
+  const patience = new Patience(45000);
+  const answer = await fetch("devices/watch", { headers, cache: "no-store", signal: patience.signal });
   byId("login").hidden = answer.status !== 401;
   if (answer.status === 401) {
+    byId("state").textContent = token ? "this token is not valid, or no longer" : "a token is needed";
     token = "";
     sessionStorage.removeItem("token");
-    byId("state").textContent = "a token is needed";
     return false;
   }
   if (!answer.ok) throw new Error(`status ${answer.status}`);
@@ -156,6 +170,7 @@ async function follow() {
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return true;
+    patience.renew();
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
     blocks.forEach(received);

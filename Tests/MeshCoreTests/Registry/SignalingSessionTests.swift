@@ -95,7 +95,9 @@ import Testing
         #expect(
             Set(session.due(at: start + .seconds(1)).map { "\($0)" })
                 == Set(
-                    [SignalingSession.Action.follow(.watch, after: "w-9"), .follow(.signals, after: "r-1")].map { "\($0)" }
+                    [SignalingSession.Action.follow(.watch, after: "w-9"), .follow(.signals, after: "r-1")].map {
+                        "\($0)"
+                    }
                 )
         )
         #expect(session.received(ServerSentEvent(id: "", name: "resync", data: "{}"), on: .signals) == .signalsMissed)
@@ -108,6 +110,21 @@ import Testing
         _ = session.due(at: start)
         session.registered(for: .seconds(60), at: start)
         #expect(session.due(at: start) == [.follow(.watch, after: nil)])
+    }
+
+    @Test func `new sessions are told of soon, many at once`() {
+        var session = SignalingSession(streams: [], now: start)
+        session.sessionsChanged(at: start)
+        #expect(session.due(at: start) == [.register])
+        session.sessionsChanged(at: start)
+        session.registered(for: .seconds(60), at: start)
+        #expect(session.wake == start + .seconds(1))
+        _ = session.due(at: start + .seconds(1))
+        session.stayed(at: start + .seconds(1))
+        #expect(session.wake == start + .seconds(31))
+        session.sessionsChanged(at: start + .seconds(5))
+        session.sessionsChanged(at: start + .milliseconds(5_500))
+        #expect(session.wake == start + .seconds(6))
     }
 
     @Test func `who has something new to say registers anew`() {

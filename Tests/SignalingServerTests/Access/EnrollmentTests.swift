@@ -146,7 +146,7 @@ extension SignalingAnswer {
             do {
                 try check()
                 return nil
-            } catch SignalingFault.refused(let problem) {
+            } catch SignalingFault.refused(let problem, _) {
                 return problem.cause
             }
         }

@@ -122,8 +122,12 @@ import Testing
     private func opened(_ path: String) async throws -> SQLiteStore {
         var store: SQLiteStore?
         let isOpen = try await eventually {
-            do { store = try SQLiteStore(path: path) } catch  where error.kind == .inUse { return false }
-            return true
+            do {
+                store = try SQLiteStore(path: path)
+                return true
+            } catch let fault as StoreFault where fault.kind == .inUse {
+                return false
+            }
         }
         #expect(isOpen)
         return try #require(store)

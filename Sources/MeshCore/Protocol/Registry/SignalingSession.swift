@@ -73,6 +73,10 @@ package struct SignalingSession: Sendable {
     private var lines: [Stream: Line]
     private var backoff: Backoff
     private var backoffs: [Stream: Backoff]
+    /// The heartbeat under way does not tell of the latest sessions.
+    private var owesReport = false
+    /// What changes within this time is told of at once.
+    private static let reportPause = TimeAmount.seconds(1)
 
     package init(streams: Set<Stream> = Set(Stream.allCases), timing: Timing = Timing(), now: NIODeadline) {
         let backoff = Backoff(shortest: timing.shortestWait, longest: timing.longestWait)
@@ -119,7 +123,20 @@ package struct SignalingSession: Sendable {
             line = .due(now)
             return
         }
-        line = .due(now + .nanoseconds(max(life.nanoseconds / 2, 1_000_000_000)))
+        let wait = TimeAmount.nanoseconds(max(life.nanoseconds / 2, 1_000_000_000))
+        line = .due(now + (owesReport ? min(wait, Self.reportPause) : wait))
+        owesReport = false
+    }
+
+    /// What the next heartbeat tells of the device's sessions is news: it is due soon.
+    package mutating func sessionsChanged(at now: NIODeadline) {
+        switch line {
+        case .due(let instant) where isRegistered && backoff.failures == 0:
+            line = .due(min(instant, now + Self.reportPause))
+        case .busy: owesReport = true
+        // Whenever the next one comes, it tells.
+        case .due, .idle: break
+        }
     }
 
     /// The registry lists this device no longer.

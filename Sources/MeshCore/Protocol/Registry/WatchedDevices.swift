@@ -5,6 +5,7 @@
 /// It survives the connection: the next stream is asked for with ``lastEventID``, and tells what was missed, or everything
 /// anew.
 package struct WatchedDevices: Equatable, Sendable {
+    private let maximum: Int
     /// Who is there; what it was before, while everything is told anew.
     package private(set) var records: [RecordID: DeviceRecord] = [:]
     /// Where the next stream is to begin; nil from the start.
@@ -14,7 +15,10 @@ package struct WatchedDevices: Equatable, Sendable {
     /// What has come of a list that is told anew.
     private var fresh: [RecordID: DeviceRecord]?
 
-    package init() {}
+    /// Knows `maximum` devices at most, whatever the server says; the others are passed over.
+    package init(maximum: Int = Registry.maximum) {
+        self.maximum = maximum
+    }
 
     /// The stream ended: a list that had not come whole is void.
     package mutating func interrupted() {
@@ -29,9 +33,10 @@ package struct WatchedDevices: Equatable, Sendable {
         guard let name = WatchEvent(rawValue: event.name) else { return [] }
         switch name {
         case .resync: fresh = [:]
-        case .present: if let record = Self.record(in: event) { fresh?[record.id] = record }
+        case .present:
+            if let record = Self.record(in: event), fresh?.count ?? 0 < maximum { fresh?[record.id] = record }
         case .synced: return synced()
-        case .joined, .changed: return Self.record(in: event).map { [put($0)] } ?? []
+        case .joined, .changed: return Self.record(in: event).flatMap { put($0) }.map { [$0] } ?? []
         case .left: return left(event)
         case .bye: break
         }
@@ -49,8 +54,9 @@ package struct WatchedDevices: Equatable, Sendable {
         return changes
     }
 
-    private mutating func put(_ record: DeviceRecord) -> PresenceChange {
-        records.updateValue(record, forKey: record.id) == nil ? .joined(record) : .changed(record)
+    private mutating func put(_ record: DeviceRecord) -> PresenceChange? {
+        guard records.count < maximum || records[record.id] != nil else { return nil }
+        return records.updateValue(record, forKey: record.id) == nil ? .joined(record) : .changed(record)
     }
 
     private mutating func left(_ event: ServerSentEvent) -> [PresenceChange] {
