@@ -160,6 +160,15 @@ import Testing
         #expect(refused == [.show(failure), .send(.bye(WireBye())), .disconnect, .finish(.left)])
     }
 
+    @Test mutating func `the history of a room that one just came to ends before one's own words there`() throws {
+        _ = client.typed(.join(dev), line: 1) + hear(.joined(.with { $0.head = position("dev", 3, 7) }))
+        let said = client.typed(.say("I am new here"), line: 2)
+        let id = try #require(publishes(in: said).first?.clientMessageID)
+        _ = hear(.accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = (id, "dev", 8) }))
+        let history = client.typed(.history(limit: 2), line: 3)
+        #expect(history == [.send(.history(.with { ($0.room, $0.before, $0.limit) = ("dev", 8, 2) }))])
+    }
+
     @Test mutating func `each page of the history begins where the one before it ended`() {
         _ = join()
         for number in [5, 6] as [UInt64] { _ = hear(.message(message(number, in: "dev"))) }

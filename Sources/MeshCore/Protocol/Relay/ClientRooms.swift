@@ -77,6 +77,11 @@ struct ClientRooms: Equatable, Sendable {
         return .message(message)
     }
 
+    /// A message of the client's own has its place; it stands on the screen since it was typed.
+    mutating func accepted(_ acceptance: WireAccepted) {
+        if places[acceptance.room]?.oldest == 0 { places[acceptance.room]?.oldest = acceptance.sequence }
+    }
+
     /// Messages are missing; nil for those that were told before.
     mutating func received(_ gap: WireGap) -> RelayClient.Line? {
         guard let place = places[gap.room] else { return .gap(gap) }

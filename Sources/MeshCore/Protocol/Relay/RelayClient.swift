@@ -221,6 +221,7 @@ extension RelayClient {
     private mutating func accepted(_ acceptance: WireAccepted) -> [Action] {
         // Of a text that was sent twice, the second acceptance.
         guard let item = outbox.answered(acceptance.clientMessageID), let publish = item.publish else { return [] }
+        rooms.accepted(acceptance)
         return [.show(.accepted(line: item.line, text: publish.text, acceptance))] + goOn()
     }
 
