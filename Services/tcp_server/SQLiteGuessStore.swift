@@ -18,6 +18,7 @@ struct SQLiteGuessStore: Sendable {
         var configuration = GRDB.Configuration()
         configuration.journalMode = .wal
         configuration.busyMode = .timeout(1)
+        try makePrivate(path)
         database = try DatabaseQueue(path: path, configuration: configuration)
         try database.write { database in
             let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import MeshCore
 
 #if canImport(Glibc)
 import Glibc
@@ -42,7 +43,7 @@ package struct ProgramFailure: Error, CustomStringConvertible {
 /// Runs a program's body and turns a ``ProgramFailure`` into a line on standard error, `program: message`, and its exit
 /// code.
 ///
-/// Any other error counts as ours.
+/// A file that can't be used is the system's fault, any other error counts as ours.
 package func reportingFailures(of program: String, _ body: () async throws -> Void) async throws {
     do {
         try await body()
@@ -51,6 +52,9 @@ package func reportingFailures(of program: String, _ body: () async throws -> Vo
         throw ExitCode(failure.kind.rawValue)
     } catch let code as ExitCode {
         throw code
+    } catch let fault as FileFault {
+        complain("\(program): \(fault)")
+        throw ExitCode(ProgramFailure.Kind.cannotCreate.rawValue)
     } catch {
         complain("\(program): \(error)")
         throw ExitCode(ProgramFailure.Kind.ourFault.rawValue)

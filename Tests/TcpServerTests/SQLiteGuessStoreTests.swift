@@ -40,6 +40,20 @@ import Testing
         }
     }
 
+    @Test func `nobody but the owner may read it, though it was made by a version that let others`() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/guesses.sqlite"
+            try Data().write(to: URL(filePath: path))
+            #expect(chmod(path, 0o644) == 0)
+            let store = try SQLiteGuessStore(path: path)
+            try store.apply([.guesses(.init(kind: .source, key: try #require(key), calm: .now + 9, next: .now))])
+            for file in ["", "-wal", "-shm"] {
+                let mode = try FileManager.default.attributesOfItem(atPath: path + file)[.posixPermissions] as? Int
+                #expect(mode == 0o600, "\(file)")
+            }
+        }
+    }
+
     @Test(arguments: ["garbage that is no database, and long enough for one", ""])
     func `a file that is none is told of, an empty one is filled`(content: String) async throws {
         try await withTemporaryDirectory { directory in

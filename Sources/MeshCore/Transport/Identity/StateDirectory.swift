@@ -93,6 +93,16 @@ package func writePrivately(_ text: String, to path: String) throws(FileFault) {
     }
 }
 
+/// Makes an empty file at `path` where there is none, and takes from all but its owner what they may do with it.
+///
+/// For what another library opens next, such as a database: SQLite gives its own files beside it the same mode.
+package func makePrivate(_ path: String) throws(FileFault) {
+    let descriptor = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o600)
+    guard descriptor >= 0 else { throw FileFault(path: path, doing: "open", number: errno) }
+    defer { close(descriptor) }
+    guard fchmod(descriptor, 0o600) == 0 else { throw FileFault(path: path, doing: "make private", number: errno) }
+}
+
 /// Writes all of `text`; the error's number if that fails.
 private func writeAll(_ text: String, _ descriptor: Int32) -> Int32? {
     var rest = Array(text.utf8)[...]
