@@ -13,6 +13,8 @@ final class AccountFile: Sendable {
     let path: String
     private let report: @Sendable (Rereading) -> Void
     private let cache = Mutex(Cache())
+    /// The accounts of the last look, for who must not wait for the disk.
+    private let known = Mutex(AccountTable())
 
     private struct Cache {
         var version: FileVersion?
@@ -40,9 +42,13 @@ final class AccountFile: Sendable {
             cache.version = version?.isSettled == true ? version : nil
             return (cache.table, news)
         }
+        known.withLock { $0 = table }
         if let news { report(news) }
         return table
     }
+
+    /// Whether there was such an account when the file was last looked at; waits for nothing.
+    func knows(_ name: AccountName) -> Bool { known.withLock { $0.hash(of: name) != nil } }
 
     private func reread(_ cache: inout Cache) -> Rereading? {
         let before = (accounts: cache.accounts, fault: cache.fault)

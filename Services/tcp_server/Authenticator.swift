@@ -86,8 +86,8 @@ final class Authenticator: Sendable {
         return verdict.flatMapErrorThrowing { _ in .busy(retryAfter: .seconds(2)) }
     }
 
-    /// Whether there is such an account; blocks on the disk where the file has changed.
-    func knows(_ name: AccountName) -> Bool { file.current().hash(of: name) != nil }
+    /// Whether there was such an account when the file was last looked at, which is every few seconds and at each login.
+    func knows(_ name: AccountName) -> Bool { file.knows(name) }
 
     /// Whether `password` is that of the account `user`.
     ///

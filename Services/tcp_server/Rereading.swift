@@ -28,6 +28,8 @@ enum Rereading: Equatable, Sendable {
 }
 
 /// Looks every few seconds, and at once on SIGHUP, whether the password file or the certificate has changed.
+///
+/// Ends when the terminal that the relay was started at is closed: the system says that by SIGHUP, too.
 struct FileWatch: Service {
     let accounts: AccountFile
     let certificate: ServerCertificate
@@ -35,22 +37,30 @@ struct FileWatch: Service {
     var interval = Duration.seconds(2)
 
     func run() async throws {
+        await look(.passing)
         await cancelWhenGracefulShutdown {
             await withTaskGroup { tasks in
-                tasks.addTask {
-                    for await _ in await UnixSignalsSequence(trapping: .sighup) {
-                        logger.notice("asked to read the password file and the certificate again")
-                        await look(.askedTo)
-                    }
-                }
-                tasks.addTask {
-                    while !Task.isCancelled {
-                        try? await Task.sleep(for: interval)
-                        await look(.passing)
-                    }
-                }
-                await tasks.waitForAll()
+                tasks.addTask { await lookOnHangup() }
+                tasks.addTask { await lookNowAndThen() }
+                await tasks.next()
+                tasks.cancelAll()
             }
+        }
+    }
+
+    private func lookOnHangup() async {
+        let isAtTerminal = isatty(STDERR_FILENO) == 1
+        for await _ in await UnixSignalsSequence(trapping: .sighup) {
+            if isAtTerminal, isatty(STDERR_FILENO) == 0 { return logger.notice("the terminal is closed") }
+            logger.notice("asked to read the password file and the certificate again")
+            await look(.askedTo)
+        }
+    }
+
+    private func lookNowAndThen() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: interval)
+            await look(.passing)
         }
     }
 
