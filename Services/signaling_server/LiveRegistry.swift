@@ -44,11 +44,12 @@ package actor LiveRegistry: Service {
     /// Tells the tags of one run from those of another.
     private let run: String
 
-    /// Takes over what `store` has kept.
+    /// Takes over what `store` has kept; what happens within a `pause` is one write for each watcher.
     package init(
         _ registry: Registry,
         store: any RegistryStore,
         watchedLog bounds: EventLog.Bounds = EventLog.Bounds(events: 16_384, bytes: 8 * 1_024 * 1_024),
+        pause: TimeAmount = .milliseconds(25),
         logger: Logger,
         clock: @Sendable @escaping () -> Moment
     ) async throws(StoreFault) {
@@ -63,7 +64,7 @@ package actor LiveRegistry: Service {
         replays = ReplayGuard(started: now.date)
         run = String(UInt64(max(0, now.date.timeIntervalSince1970 * 1_000)), radix: 16)
         mailboxes = Mailboxes(run: run)
-        presence = EventFeed(EventLog(run: run, bounds: bounds), pause: .milliseconds(25))
+        presence = EventFeed(EventLog(run: run, bounds: bounds), pause: pause)
         (self.store, self.logger, self.clock) = (store, logger, clock)
     }
 

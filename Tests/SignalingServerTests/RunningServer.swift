@@ -25,6 +25,7 @@ struct RunningServer {
         store: any RegistryStore = NoStore(),
         maximum: Int = 1_000,
         watchedLog: EventLog.Bounds = EventLog.Bounds(events: 16_384, bytes: 8_000_000),
+        pause: TimeAmount = .milliseconds(25),
         _ body: @Sendable @escaping (RunningServer) async throws -> Void
     ) async throws {
         var configuration = configuration
@@ -36,6 +37,7 @@ struct RunningServer {
             Registry(enrollment: configuration.enrollment, defaultTTL: configuration.ttl, maximum: maximum),
             store: store,
             watchedLog: watchedLog,
+            pause: pause,
             logger: logger,
             clock: { clock.now }
         )

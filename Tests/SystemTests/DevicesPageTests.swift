@@ -112,11 +112,6 @@ import Testing
                 papers.insert(try await page.value("getComputedStyle(document.body).backgroundColor"))
             }
             #expect(papers.count == 2)
-            if let folder = ProcessInfo.processInfo.environment["MESH_PICTURES"] {
-                try await page.keepPicture("\(folder)/devices-dark.png")
-                try await page.become(width: 360, height: 800)
-                try await page.keepPicture("\(folder)/devices-phone.png")
-            }
         }
     }
 

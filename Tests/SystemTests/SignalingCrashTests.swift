@@ -33,14 +33,14 @@ import Testing
             let server = try await ServerProcess.start(stateDirectory: directory, options: ["--ttl", "24h"])
             defer { server.kill() }
             let list = try await server.ask("GET /devices HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            let there = Set(list.split(separator: "\n").compactMap { $0.firstMatch(of: #/^Device (\S+): /#)?.1 })
+            let there = Set(list.split(whereSeparator: \.isNewline).compactMap { $0.firstMatch(of: #/^Device (\S+): /#)?.1 })
             #expect(answered.count > 1_000, "seed \(seed)")
             #expect(answered.subtracting(there) == [], "seed \(seed)")
         }
     }
 
     private func names(in text: String) -> [Substring] {
-        text.split(separator: "\n").compactMap { line in
+        text.split(whereSeparator: \.isNewline).compactMap { line in
             guard line.hasPrefix("Registered device ") else { return nil }
             return line.split(separator: " ").dropFirst(2).first
         }

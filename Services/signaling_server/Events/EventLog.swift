@@ -76,7 +76,10 @@ package struct EventLog: Sendable {
     /// The position that an id stands for; nil for one of another run, or of what is no longer there.
     package func position(of id: String) -> UInt64? {
         let sides = id.split(separator: "-", omittingEmptySubsequences: false)
-        guard sides.count == 2, sides[0] == run, let position = UInt64(sides[1]) else { return nil }
+        // A number may have a sign, a position doesn't.
+        guard sides.count == 2, sides[0] == run, sides[1].first != "+", let position = UInt64(sides[1]) else {
+            return nil
+        }
         return position <= head && position >= oldest ? position : nil
     }
 

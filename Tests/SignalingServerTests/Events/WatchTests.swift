@@ -106,7 +106,7 @@ import signaling_server
     @Test func `a watcher that is cut off at random a thousand times ends with the registry's state`() async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         let bounds = EventLog.Bounds(events: 60, bytes: 1_000_000)
-        try await RunningServer.run(watchedLog: bounds) { server in
+        try await RunningServer.run(watchedLog: bounds, pause: .milliseconds(1)) { server in
             var generator = SeededGenerator(seed: seed)
             var watched = WatchedDevices()
             var resyncs = 0

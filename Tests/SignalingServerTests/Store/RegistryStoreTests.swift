@@ -83,6 +83,21 @@ import Testing
         }
     }
 
+    @Test func `nobody but its owner can read a database, nor what is beside it`() async throws {
+        try await withTemporaryDirectory { directory in
+            let mask = umask(0)
+            defer { umask(mask) }
+            let store = try SQLiteStore(path: "\(directory)/registry.sqlite")
+            try await store.apply([.keep(try record("a", port: 1))])
+            let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+            #expect(files.contains("registry.sqlite-wal"))
+            for file in files {
+                let facts = try FileManager.default.attributesOfItem(atPath: "\(directory)/\(file)")
+                #expect((facts[.posixPermissions] as? NSNumber)?.int16Value == 0o600, "\(file)")
+            }
+        }
+    }
+
     @Test func `a database that another process uses, is damaged or can't be made is refused in words`() async throws {
         try await withTemporaryDirectory { directory in
             let path = "\(directory)/registry.sqlite"
