@@ -4,7 +4,7 @@ package import FoundationEssentials
 package import Logging
 package import MeshCore
 import Metrics
-import NIOCore
+package import NIOCore
 import ServiceLifecycle
 
 /// The registry that the requests of many connections share: gives it the time, and keeps the store in step with it.
@@ -147,13 +147,13 @@ package actor LiveRegistry: Service {
     }
 
     /// What somebody may see: a device that signed, or an operator with a token.
-    package func view(of signer: DeviceID?, token: String?) throws(ReadFault) -> DeviceView {
-        if let token {
+    package func view(of reader: Reader) throws(ReadFault) -> DeviceView {
+        if let token = reader.token {
             guard let token = access.token(token, at: clock().date) else { throw .badToken }
             return DeviceView(tag: token.tag)
         }
         guard registry.enrollment == .keys else { return .all }
-        guard let signer, let member = access.member(signer) else { throw .anonymous }
+        guard let signer = reader.signer, let member = access.member(signer) else { throw .anonymous }
         return DeviceView(tag: member.tag)
     }
 
@@ -165,7 +165,7 @@ package actor LiveRegistry: Service {
         guard let signer = sender.signer, registry.record(of: RecordID(signer)) != nil else {
             throw SignalFault.unsigned
         }
-        _ = try record(of: id, in: view(of: signer, token: nil))
+        _ = try record(of: id, in: view(of: Reader(signer: signer, token: nil)))
         guard let device = id.device else { throw SignalFault.unproven(id) }
         let signal = ReceivedSignal(sender: signer, sent: now.date, content: content)
         return try mailboxes.put(signal.event, for: device, at: now.instant)

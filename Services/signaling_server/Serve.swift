@@ -67,10 +67,12 @@ package func makeApplication(
     // It tells of its own steps at `info`; an operator wants ours.
     quiet.logLevel = max(logger.logLevel, .warning)
     let limits = Limits(configuration.limits)
+    let proxies = ProxyChain(trusted: configuration.trustedProxies)
     let http = HTTPServerBuilder.http1(
         configuration: .init(
             additionalChannelHandlers: [
-                ConnectionCountHandler(limits: limits), RequestDeadlineHandler(limit: configuration.requestTime),
+                ConnectionCountHandler(limits: limits, proxies: proxies),
+                RequestDeadlineHandler(limit: configuration.requestTime),
             ],
             idleTimeout: configuration.idleTime,
             httpDecoderConfiguration: .init(
@@ -86,7 +88,7 @@ package func makeApplication(
             guards: Guards(
                 browsers: BrowserGuard(isLoopback: configuration.isLoopback, names: configuration.serverNames),
                 limits: limits,
-                proxies: ProxyChain(trusted: configuration.trustedProxies)
+                proxies: proxies
             ),
             logger: logger
         ),

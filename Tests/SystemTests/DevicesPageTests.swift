@@ -100,7 +100,8 @@ import Testing
     @Test func `it fits on a phone, in light and in dark`() async throws {
         try await withPage { server, page in
             for number in 0..<12 {
-                try await register(#"{"id":"a-rather-long-name-of-device-\#(number)","name":"Device \#(number)"}"#, server)
+                let id = "a-rather-long-name-of-device-\(number)"
+                try await register(#"{"id":"\#(id)","name":"Device \#(number)"}"#, server)
             }
             var papers: Set<String> = []
             for colours in ["light", "dark"] {

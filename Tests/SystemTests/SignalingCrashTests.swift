@@ -33,7 +33,8 @@ import Testing
             let server = try await ServerProcess.start(stateDirectory: directory, options: ["--ttl", "24h"])
             defer { server.kill() }
             let list = try await server.ask("GET /devices HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            let there = Set(list.split(whereSeparator: \.isNewline).compactMap { $0.firstMatch(of: #/^Device (\S+): /#)?.1 })
+            let lines = list.split(whereSeparator: \.isNewline)
+            let there = Set(lines.compactMap { $0.firstMatch(of: #/^Device (\S+): /#)?.1 })
             #expect(answered.count > 1_000, "seed \(seed)")
             #expect(answered.subtracting(there) == [], "seed \(seed)")
         }

@@ -15,3 +15,9 @@ package struct DeviceView: Equatable, Sendable {
 
     func shows(_ record: DeviceRecord) -> Bool { tag == nil || tag == record.tag }
 }
+
+/// Who reads: a device that signed, an operator with a token, or anybody where that is enough.
+package struct Reader: Sendable {
+    let signer: DeviceID?
+    let token: String?
+}

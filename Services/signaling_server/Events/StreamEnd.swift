@@ -8,6 +8,8 @@ package enum StreamEnd: String, Sendable {
     case slow
     /// What the reader has not been given is no longer kept.
     case behind
+    /// The reader may no longer read: it was put out, or its token has ended.
+    case revoked
     /// The server is told to stop.
     case stopping
 

@@ -37,14 +37,21 @@ package final class EventStreamHandler: ChannelInboundHandler {
     private let feed: EventFeed
     private let topic: String?
     private let bounds: Bounds
+    /// Whether the reader still may have it, looked up with each keep-alive.
+    private let isAllowed: @Sendable () async -> Bool
     private var state = State.preparing
     private var context: ChannelHandlerContext?
     private var listener: Int?
     private var keepAlive: RepeatedTask?
     private var stall: Scheduled<Void>?
 
-    package init(feed: EventFeed, topic: String?, bounds: Bounds) {
-        (self.feed, self.topic, self.bounds) = (feed, topic, bounds)
+    package init(
+        feed: EventFeed,
+        topic: String?,
+        bounds: Bounds,
+        isAllowed: @Sendable @escaping () async -> Bool
+    ) {
+        (self.feed, self.topic, self.bounds, self.isAllowed) = (feed, topic, bounds, isAllowed)
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
@@ -55,6 +62,7 @@ package final class EventStreamHandler: ChannelInboundHandler {
         keepAlive = context.eventLoop.scheduleRepeatedTask(initialDelay: bounds.keepAlive, delay: bounds.keepAlive) {
             _ in
             bound.value.sendKeepAlive()
+            bound.value.checkRight()
         }
         watchForStall(context)
     }
@@ -107,6 +115,16 @@ package final class EventStreamHandler: ChannelInboundHandler {
     private func sendKeepAlive() {
         guard case .streaming = state, let context, context.channel.isWritable else { return }
         write(ByteBuffer(string: ServerSentEvent.keepAlive), context)
+    }
+
+    /// Who was put out, or whose token ended, is not told more.
+    private func checkRight() {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let isAllowed = isAllowed
+        context.eventLoop.makeFutureWithTask { await isAllowed() }.whenSuccess { isAllowed in
+            if !isAllowed { bound.value.end(.revoked) }
+        }
     }
 
     private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {

@@ -15,24 +15,38 @@ package struct EventStreams: Sendable {
     }
 
     /// Who comes, changes and goes, from behind the event `lastID`; from the start where that can't be resumed.
-    func watch(in view: DeviceView, from lastID: String?, on channel: any Channel) -> Response {
+    func watch(in view: DeviceView, for reader: Reader, from lastID: String?, on channel: any Channel) -> Response {
         let feed = registry.presence
         let position = lastID.flatMap { id in feed.withLog { $0.position(of: id) } }
         let opening = position.map(StreamOpening.resumed(at:)) ?? .everything(registry, view)
-        let handler = { @Sendable in EventStreamHandler(feed: feed, topic: view.tag?.description, bounds: bounds) }
-        return response(on: channel, opening: opening, handler: handler)
+        return response(on: channel, opening: opening) {
+            handler(feed, topic: view.tag?.description) { [registry] in
+                (try? await registry.view(of: reader)) == view
+            }
+        }
     }
 
     /// What waits in a mailbox and what comes into it, from behind the event `lastID`.
     ///
     /// Where that can't be resumed, the reader is told that something may be missing, and gets all that is kept.
-    func signals(_ feed: EventFeed, from lastID: String?, on channel: any Channel) -> Response {
+    func signals(_ feed: EventFeed, for reader: Reader, from lastID: String?, on channel: any Channel) -> Response {
         let opening: StreamOpening = feed.withLog { log in
             guard let lastID, !lastID.isEmpty else { return .resumed(at: log.oldest) }
             return log.position(of: lastID).map(StreamOpening.resumed(at:)) ?? .missed(at: log.oldest)
         }
-        let handler = { @Sendable in EventStreamHandler(feed: feed, topic: nil, bounds: bounds) }
-        return response(on: channel, opening: opening, handler: handler)
+        return response(on: channel, opening: opening) {
+            handler(feed, topic: nil) { [registry] in
+                (try? await registry.view(of: Reader(signer: reader.signer, token: nil))) != nil
+            }
+        }
+    }
+
+    private func handler(
+        _ feed: EventFeed,
+        topic: String?,
+        isAllowed: @Sendable @escaping () async -> Bool
+    ) -> EventStreamHandler {
+        EventStreamHandler(feed: feed, topic: topic, bounds: bounds, isAllowed: isAllowed)
     }
 
     /// The stream ends with its connection.

@@ -58,22 +58,33 @@ package struct SignalingResponder: HTTPResponder {
     private func read(_ route: Route, _ exchange: Exchange) async throws -> Response {
         let request = exchange.request
         let signer = try await exchange.sender(registry, guards.limits).sender.signer
+        let reader = Reader(signer: signer, token: exchange.bearer)
         switch route {
         case .devices(let query):
-            let view = try await registry.view(of: signer, token: exchange.bearer)
+            let view = try await registry.view(of: reader)
             return try await list(DeviceQuery(query, form: exchange.form), view: view, exchange)
         case .device(let id):
-            let view = try await registry.view(of: signer, token: exchange.bearer)
+            let view = try await registry.view(of: reader)
             let record = try await registry.record(of: id, in: view)
             return exchange.form.response(.ok, json: record.json, plain: record.line)
         case .watch:
-            let view = try await registry.view(of: signer, token: exchange.bearer)
+            let view = try await registry.view(of: reader)
             let slot = try guards.limits.openStream(signer, from: exchange.remote)
-            return streams.watch(in: view, from: request.lastEventID, on: exchange.stream(slot, guards.limits))
+            return streams.watch(
+                in: view,
+                for: reader,
+                from: request.lastEventID,
+                on: exchange.stream(slot, guards.limits)
+            )
         case .mailbox(let id):
             let feed = try await registry.mailbox(of: id, for: signer)
             let slot = try guards.limits.openStream(signer, from: exchange.remote)
-            return streams.signals(feed, from: request.lastEventID, on: exchange.stream(slot, guards.limits))
+            return streams.signals(
+                feed,
+                for: reader,
+                from: request.lastEventID,
+                on: exchange.stream(slot, guards.limits)
+            )
         case .health, .ready, .file, .register, .registerID, .remove, .heartbeat, .signal: throw RequestFault.noSuchPath
         }
     }

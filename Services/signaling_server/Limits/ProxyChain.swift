@@ -27,7 +27,7 @@ package struct ProxyChain: Equatable, Sendable {
         return client
     }
 
-    private func isTrusted(_ endpoint: Endpoint) -> Bool { trusted.contains { $0.contains(endpoint.host) } }
+    func isTrusted(_ endpoint: Endpoint) -> Bool { trusted.contains { $0.contains(endpoint.host) } }
 
     private static func hops(forwardedFor header: String) -> [Endpoint?] {
         header.split(separator: ",", omittingEmptySubsequences: false).map { endpoint(trimmed($0)) }

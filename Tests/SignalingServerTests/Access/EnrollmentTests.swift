@@ -56,6 +56,22 @@ import signaling_server
         }
     }
 
+    @Test func `a stream ends soon for who may no longer read`() async throws {
+        try await run { server in
+            let token = try await server.registry.makeToken(tag: nil, life: 60)
+            let headers = [("Authorization", "Bearer \(token.secret.text)")]
+            var last: ServerSentEvent?
+            try await StreamReader.read(port: server.port, target: "/devices/watch", headers: headers) { _, events in
+                if events.contains(where: { $0.name == "synced" }) {
+                    _ = try await server.registry.revokeToken(token.token.hash.short)
+                }
+                last = events.last ?? last
+                return last?.name == "bye"
+            }
+            #expect(last?.data == #"{"reason":"revoked"}"#)
+        }
+    }
+
     @Test func `only enrolled devices and who has a token read`() async throws {
         try await run { server in
             for target in ["/devices", "/devices/a", "/devices/watch"] {
@@ -119,6 +135,7 @@ import signaling_server
     ) async throws {
         var configuration = Configuration()
         configuration.enrollment = .keys
+        configuration.streams.keepAlive = .milliseconds(20)
         try await RunningServer.run(configuration, store: store, maximum: maximum, body)
     }
 }

@@ -65,6 +65,22 @@ import signaling_server
         }
     }
 
+    @Test(arguments: [false, true])
+    func `an address has so many connections, a trusted proxy any number`(isProxy: Bool) async throws {
+        var configuration = Configuration()
+        configuration.limits.sparesLoopback = false
+        configuration.limits.connectionsOfAddress = 1
+        if isProxy { configuration.trustedProxies = [try #require(AddressRange(argument: "127.0.0.1"))] }
+        try await RunningServer.run(configuration) { server in
+            try await StreamReader.read(port: server.port, target: "/devices/watch") { _, events in
+                if events.isEmpty { return false }
+                let second = try? await server.send(.get, "/healthz")
+                #expect((second?.status == .ok) == isProxy)
+                return true
+            }
+        }
+    }
+
     @Test func `this machine is not limited by its address`() throws {
         let limits = Limits(Limits.Bounds())
         let now = NIODeadline.uptimeNanoseconds(0)
