@@ -97,6 +97,7 @@ package struct SQLiteStore: RegistryStore {
     /// Nothing of the database's own words but its reason gets out.
     private static func fault(_ error: any Error, path: String) -> StoreFault {
         if let fault = error as? StoreFault { return fault }
+        if let fault = error as? FileFault { return StoreFault(.cannotOpen, "\(fault)") }
         guard let error = error as? DatabaseError else { return StoreFault(.broken, "\(path): \(error)") }
         let reason = error.message ?? "\(error.resultCode)"
         return switch error.resultCode {
