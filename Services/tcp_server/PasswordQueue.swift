@@ -42,8 +42,10 @@ final class PasswordQueue: Sendable {
         _ work: @escaping @Sendable () -> Answer
     ) -> EventLoopFuture<Answer>? {
         let promise = loop.makePromise(of: Answer.self)
+        let start = NIODeadline.now()
         let isAdmitted = waiting.withLock { waiting in
             waiting.add(to: lane, limit: limit) { [self] state in
+                Traffic.loginQueue.record(since: start)
                 let answer: Result<Answer, any Error> =
                     state == .active ? .success(work()) : .failure(ChannelError.alreadyClosed)
                 self.waiting.withLock { $0.answered(lane) }

@@ -3,6 +3,7 @@
 import Logging
 import MeshCore
 import MeshProgram
+import Metrics
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -188,6 +189,7 @@ struct Relay: Service {
                 accountExists: relay.authenticator.knows
             )
             rooms.startRetention()
+            LoopLag(of: loop).watch()
             surroundings = Surroundings(
                 rooms: rooms,
                 sessions: Sessions(clientsPerAccount: relay.place.clientsPerAccount),
@@ -207,9 +209,10 @@ struct Relay: Service {
             guard surroundings.door.admit(channel, logger) else { return }
             let key = ObjectIdentifier(channel)
             channels[key] = channel
+            Traffic.connections(nil).increment()
             channel.closeFuture.assumeIsolated().whenComplete { _ in
                 self.channels[key] = nil
-                self.connections[key] = nil
+                Traffic.connections(self.connections.removeValue(forKey: key)?.dialect).decrement()
             }
             logger.debug("accepted", metadata: ["from": "\(channel.remoteAddress?.description ?? "?")"])
             let isPrivate = relay.place.allowsPlaintext || channel.remoteAddress?.isLoopback == true
@@ -220,9 +223,18 @@ struct Relay: Service {
                     surroundings: surroundings,
                     origins: relay.place.origins,
                     logger: logger
-                ) { self.connections[key] = $0 }
+                ) { self.adopt($0, key) }
             )
             try channel.pipeline.syncOperations.addHandler(handler)
+        }
+
+        /// A connection's dialect is known.
+        private func adopt(_ connection: RelayConnection, _ key: ObjectIdentifier) {
+            // It may have closed while its pipeline was built.
+            guard channels[key] != nil else { return }
+            connections[key] = connection
+            Traffic.connections(nil).decrement()
+            Traffic.connections(connection.dialect).increment()
         }
 
         /// Tells everyone, and gives the number of those told when all connections are closed.

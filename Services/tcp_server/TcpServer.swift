@@ -49,6 +49,8 @@ struct Serve: AsyncParsableCommand {
             warn(about: accounts, logger)
             let metrics = PrometheusMetrics()
             MetricsSystem.bootstrap(metrics)
+            Traffic.show()
+            showRefusals()
             let relay = Relay(
                 place: configuration.place,
                 authenticator: Authenticator(

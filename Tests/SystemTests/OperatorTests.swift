@@ -60,7 +60,34 @@ import Testing
             }
             #expect(try await get("healthz") == "ok\n200")
             #expect(try await get("readyz") == "ready\n200")
-            #expect(try await get("metrics").contains("process_resident_memory_bytes "))
+            let alice = try await RawConnection(
+                port: relay.port,
+                saying: #"{"login":{"user":"alice","password":"pw-alice"}}"# + "\n"
+            )
+            let bob = try await RawConnection(port: relay.port, saying: "bob\npw-bob\n")
+            #expect(await bob.says("Message history:"))
+            try await alice.send(#"{"publish":{"text":"hi"}}"# + "\n")
+            #expect(await bob.says("[alice]: hi"))
+            let metrics = try await get("metrics")
+            for line in [
+                "tcp_server_messages_total 1", "tcp_server_deliveries_total 1",
+                #"tcp_server_connections{dialect="json"} 1"#, #"tcp_server_connections{dialect="lines"} 1"#,
+                #"tcp_server_connections{dialect="unknown"} 0"#, "tcp_server_login_queue_seconds_count 2",
+                "tcp_server_store_seconds_count 1", "tcp_server_route_seconds_count 1",
+                #"tcp_server_refusals_total{cause="throttled"} 0"#,
+            ] {
+                #expect(metrics.contains("\(line)\n"), "\(metrics)")
+            }
+            for name in [
+                "process_resident_memory_bytes", "tcp_server_received_bytes_total", "tcp_server_sent_bytes_total",
+            ] {
+                #expect(metrics.firstMatch(of: try Regex("\(name) [1-9]")) != nil, "\(metrics)")
+            }
+            #expect(
+                await eventually {
+                    (try? await get("metrics").contains("tcp_server_loop_lag_seconds_count 0")) == false
+                }
+            )
             for path in ["rooms", "clients", "rooms/lobby/history"] {
                 #expect(try await get(path).hasSuffix("401"))
             }

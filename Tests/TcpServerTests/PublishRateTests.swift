@@ -78,12 +78,3 @@ extension Relay.Place {
         return place
     }
 }
-
-extension RelayPeer {
-    /// How many of its messages were accepted or refused.
-    fileprivate var answers: Int { events.count { $0.accepted != nil || $0.error != nil } }
-
-    fileprivate func publish(_ count: Int) async throws {
-        try await send(ByteBuffer((0..<count).map { .publish("message \($0)", id: UUID().uuidString) }))
-    }
-}

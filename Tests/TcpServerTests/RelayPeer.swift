@@ -204,3 +204,14 @@ private final class TranscriptHandler: ChannelInboundHandler {
         transcript.state.withLock { $0.isEnded = true }
     }
 }
+
+// MARK: Publishing
+
+extension RelayPeer {
+    /// How many of its messages were accepted or refused.
+    var answers: Int { events.count { $0.accepted != nil || $0.error != nil } }
+
+    func publish(_ count: Int) async throws {
+        try await send(ByteBuffer((0..<count).map { .publish("message \($0)", id: UUID().uuidString) }))
+    }
+}

@@ -30,6 +30,7 @@ struct RunningRelay: Sendable {
     /// stops it.
     static func run(
         _ place: Relay.Place = .ofTests(),
+        store: any MessageStore = MemoryStore(),
         _ body: @Sendable (RunningRelay) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
@@ -39,7 +40,7 @@ struct RunningRelay: Sendable {
             let relay = Relay(
                 place: place,
                 authenticator: Authenticator(file: try AccountFile.ofTests(in: directory)),
-                store: MemoryStore(),
+                store: store,
                 certificate: try ServerCertificate(Identity(commonName: "relay of tests", now: .now)),
                 logger: logger
             ) { listening.yield($0) }

@@ -2,6 +2,7 @@
 
 import Logging
 import MeshCore
+import Metrics
 import NIOCore
 import SwiftProtobuf
 
@@ -48,6 +49,8 @@ extension RelayConnection {
     }
 
     private func writeNews(for reader: RoomReader, _ context: ChannelHandlerContext) {
+        let before = reader.cursor.given
+        defer { countDeliveries(to: reader, since: before) }
         while context.channel.isWritable, !reader.isReading,
             let delivery = reader.room.log.read(&reader.cursor, in: dialect, limit: readerChunk)
         {
@@ -61,8 +64,17 @@ extension RelayConnection {
 
     func write(_ slices: [ByteBuffer], _ context: ChannelHandlerContext) {
         writeOutbound(context)
-        for slice in slices { context.write(wrapOutboundOut(slice), promise: nil) }
+        var bytes = 0
+        for slice in slices {
+            bytes += slice.readableBytes
+            context.write(wrapOutboundOut(slice), promise: nil)
+        }
+        Traffic.sentBytes.increment(by: bytes)
         context.flush()
+    }
+
+    private func countDeliveries(to reader: RoomReader, since before: UInt64) {
+        Traffic.deliveries.increment(by: reader.cursor.given - before)
     }
 
     private func tellGap(_ room: Room, _ first: UInt64, _ last: UInt64) {
@@ -88,6 +100,8 @@ extension RelayConnection {
         to reader: RoomReader,
         _ context: ChannelHandlerContext
     ) {
+        let before = reader.cursor.given
+        defer { countDeliveries(to: reader, since: before) }
         var slices: [ByteBuffer] = []
         var batches: [MessageBatch] = []
         switch result {

@@ -14,6 +14,7 @@ extension RelayConnection {
         isProcessing = true
         while takesMore(context), step() {}
         isProcessing = false
+        waitForStore()
         flush()
         if isInputClosed, session.takesRequests, inbound.readableBytes == 0, waitingForStore == 0 { finishInput() }
         if isReadHeld, session.hasEnded || takesMore(context) {
@@ -24,7 +25,23 @@ extension RelayConnection {
 
     /// Whether the next request may be taken: the answers can be written, and the store is not far behind.
     func takesMore(_ context: ChannelHandlerContext) -> Bool {
-        session.takesRequests && context.channel.isWritable && waitingForStore < Self.mostWaiting
+        session.takesRequests && context.channel.isWritable && waitingForStore < Self.mostWaiting && !isBehindStore
+    }
+
+    /// Whether the store has too much to do to take messages of this client; a login does not wait for that.
+    private var isBehindStore: Bool { session.isOnline && surroundings.rooms.isFull }
+
+    /// Asks to be called when the store has caught up.
+    func waitForStore() {
+        guard isBehindStore, !isHeldBack else { return }
+        isHeldBack = true
+        surroundings.rooms.holdBack(self)
+    }
+
+    /// The store has caught up.
+    func readOn() {
+        isHeldBack = false
+        process()
     }
 
     static let mostWaiting = 2_000

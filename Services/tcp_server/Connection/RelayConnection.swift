@@ -2,6 +2,7 @@
 
 import Logging
 import MeshCore
+import Metrics
 import NIOCore
 import SwiftProtobuf
 
@@ -34,8 +35,10 @@ final class RelayConnection: ChannelDuplexHandler {
     var budget = LoginBudget()
     var isReadHeld = false
     var isInputClosed = false
-    /// Messages of this client that the store has not answered for, and their bytes.
+    /// Messages of this client that the store has not answered for.
     var waitingForStore = 0
+    /// Too much of all clients waits for the store.
+    var isHeldBack = false
     /// The end of the session, which waits until the store has answered for its messages.
     private var heldEnd: [RelaySession.Action]?
     /// The client sends nothing more, and stays until it has been told what there is.
@@ -89,6 +92,7 @@ final class RelayConnection: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
         if session.hasEnded { return }
+        Traffic.receivedBytes.increment(by: bytes.readableBytes)
         inbound.append(arrived: bytes)
     }
 
@@ -102,6 +106,7 @@ final class RelayConnection: ChannelDuplexHandler {
             context.read()
         } else {
             isReadHeld = true
+            waitForStore()
         }
     }
 
@@ -280,6 +285,7 @@ extension RelayConnection {
     func writeOutbound(_ context: ChannelHandlerContext) {
         guard outbound.readableBytes > 0 else { return }
         if !session.isOnline { budget.wrote(outbound.readableBytes) }
+        Traffic.sentBytes.increment(by: outbound.readableBytes)
         context.write(wrapOutboundOut(outbound), promise: nil)
         outbound = ByteBuffer()
     }

@@ -19,30 +19,43 @@ final class Rooms {
         var memory = 512 * 1_024 * 1_024
         var rooms = 10_000
         var roomsPerClient = 64
+        /// What may wait for the store, in bytes; at that nothing more is read from those who may publish.
+        var waiting = 64 * 1_024 * 1_024
     }
 
     let loop: any EventLoop
     let store: any MessageStore
     let limits: Limits
-    private let storeID: UInt64
-    private let logger: Logger
-    private let accountExists: (AccountName) -> Bool
-    private var rooms: [RoomName: Room] = [:]
-    private var published: PublishedMessages
+    let storeID: UInt64
+    let logger: Logger
+    let accountExists: (AccountName) -> Bool
+    var rooms: [RoomName: Room] = [:]
+    var published: PublishedMessages
     /// What waits for the store, each id once.
-    private var waiting: [Sent] = []
+    var waiting: [Sent] = []
     /// What was sent again while it was on its way to the store.
-    private var repeated: [Sent] = []
-    private var isStoring = false
-    private var isStoringScheduled = false
-    private var isTellingScheduled = false
-    private var fault: StoreFault?
-    private var retentionIsDue = 0
+    var repeated: [Sent] = []
+    /// Of what waits and of what the store is at work on.
+    var waitingBytes = 0
+    /// Who is read from again when the store has caught up.
+    var heldBack: [RelayConnection] = []
+    var isStoring = false
+    var isStoringScheduled = false
+    var isTellingScheduled = false
+    var fault: StoreFault?
+    /// What was stored since old messages were let go last.
+    var sinceRetention = (messages: 0, bytes: 0)
 
-    private struct Sent {
+    struct Sent {
         let publication: RelaySession.Publication
+        let room: Room
         let author: Author
         let connection: RelayConnection
+        /// Nil for a message without an id.
+        let key: PublishedMessages.Key?
+
+        /// Roughly what it takes in memory.
+        var bytes: Int { publication.body.bytes + publication.clientMessageID.utf8.count + 256 }
     }
 
     init(
@@ -67,7 +80,8 @@ final class Rooms {
             rooms[room.room] = Room(log)
         }
         for publication in stored.published {
-            published.published(publication.id, by: publication.account, at: publication.place, now: now)
+            guard let key = PublishedMessages.Key(publication.id, by: publication.account) else { continue }
+            published.remember(key, at: publication.place, now: now)
         }
     }
 
@@ -103,263 +117,5 @@ final class Rooms {
         } else if store.isReadable {
             room.log.empty()
         }
-    }
-}
-
-// MARK: Publishing
-
-extension Rooms {
-    /// Takes a message; its acknowledgement or refusal comes to `connection` when the store has answered.
-    ///
-    /// The same id from the same account gets the place that it got before.
-    func publish(_ publication: RelaySession.Publication, by author: Author, from connection: RelayConnection) {
-        connection.waitsForStore()
-        take(Sent(publication: publication, author: author, connection: connection))
-    }
-
-    private func take(_ sent: Sent) {
-        let (id, name) = (sent.publication.clientMessageID, sent.publication.room)
-        if let place = published.place(of: id, by: sent.author.account) {
-            if place.sequence == 0 { return repeated.append(sent) }
-            return sent.connection.accepted(accepted(id, place))
-        }
-        if let owner = name.owner, !accountExists(owner) {
-            return sent.connection.refused(id, .noSuchUser, "there is no account \(owner)")
-        }
-        guard room(name) != nil else { return sent.connection.refused(id, .tooManyRooms, "there are too many rooms") }
-        published.published(id, by: sent.author.account, at: .init(room: name, sequence: 0), now: loop.now)
-        waiting.append(sent)
-        guard !isStoring, !isStoringScheduled else { return }
-        isStoringScheduled = true
-        loop.assumeIsolated().execute { self.storeWaiting() }
-    }
-
-    private func storeWaiting() {
-        isStoringScheduled = false
-        guard !isStoring, !waiting.isEmpty else { return }
-        isStoring = true
-        let sent = waiting
-        waiting = []
-        let (drafts, places) = drafts(of: sent)
-        let loop = loop
-        let answer = NIOLoopBound(
-            { [self] (result: Result<[StoredBatch], StoreFault>) in stored(sent, places, result) },
-            eventLoop: loop
-        )
-        store.append(drafts) { result in
-            if loop.inEventLoop { answer.value(result) } else { loop.execute { answer.value(result) } }
-        }
-    }
-
-    /// What is to be stored, and for each that was sent which of the rooms it is in.
-    private func drafts(of sent: [Sent]) -> ([RoomDrafts], rooms: [Int]) {
-        let time = MessageTime(date: .now)
-        var drafts: [RoomDrafts] = []
-        var places: [RoomName: Int] = [:]
-        let order = sent.map { sent in
-            let name = sent.publication.room
-            let place = places[name] ?? drafts.count
-            if place == drafts.count {
-                places[name] = place
-                drafts.append(RoomDrafts(room: name, log: rooms[name]?.log.id ?? 0, drafts: []))
-            }
-            drafts[place].drafts.append(
-                MessageDraft(
-                    author: sent.author,
-                    clientMessageID: sent.publication.clientMessageID,
-                    body: sent.publication.body,
-                    time: time
-                )
-            )
-            return place
-        }
-        return (drafts, order)
-    }
-
-    private func stored(_ sent: [Sent], _ rooms: [Int], _ result: Result<[StoredBatch], StoreFault>) {
-        isStoring = false
-        switch result {
-        case .success(let batches): succeeded(sent, rooms, batches)
-        case .failure(let fault): failed(sent, fault)
-        }
-        let again = repeated
-        repeated = []
-        for sent in again { take(sent) }
-        for sent in again { sent.connection.settled() }
-        storeWaiting()
-    }
-
-    private func succeeded(_ sent: [Sent], _ rooms: [Int], _ batches: [StoredBatch]) {
-        if fault != nil { logger.notice("the store takes messages again") }
-        fault = nil
-        var news: [Room] = []
-        var sequences: [[UInt64]] = []
-        for stored in batches {
-            guard let room = self.rooms[stored.room] else { continue }
-            room.log.append(stored.batch)
-            room.log.trim(to: roomMemory)
-            let range = stored.batch.first...stored.batch.last
-            if news.last === room { sequences[news.count - 1] += range } else { sequences.append(Array(range)) }
-            if news.last !== room { news.append(room) }
-            if !store.isReadable { room.log.forget(before: room.log.firstInMemory) }
-        }
-        var next = sequences.map(\.startIndex)
-        for (sent, room) in zip(sent, rooms) where room < sequences.count {
-            let sequence = sequences[room][next[room]]
-            next[room] += 1
-            let (id, place) = (sent.publication.clientMessageID, sent.publication.room)
-            let stored = PublishedMessages.Place(room: place, sequence: sequence)
-            published.published(id, by: sent.author.account, at: stored, now: loop.now)
-            sent.connection.accepted(accepted(id, stored))
-        }
-        for room in news { pump(room) }
-        for sent in sent { sent.connection.settled() }
-        retentionIsDue += sent.count
-        if retentionIsDue >= 10_000 { retain() }
-    }
-
-    private func failed(_ sent: [Sent], _ fault: StoreFault) {
-        count(.notStored, sent.count)
-        if self.fault?.cause != fault.cause {
-            logger.error("messages can't be stored, and are refused", metadata: ["fault": "\(fault)"])
-        }
-        self.fault = fault
-        for sent in sent {
-            let id = sent.publication.clientMessageID
-            published.failed(id, by: sent.author.account)
-            sent.connection.refused(id, .notStored, "the relay can't store messages now; send it again later")
-        }
-        for sent in sent { sent.connection.settled() }
-    }
-
-    private func accepted(_ id: String, _ place: PublishedMessages.Place) -> WireAccepted {
-        .with {
-            $0.clientMessageID = id
-            $0.room = place.room.description
-            $0.sequence = place.sequence
-            $0.level = store.level
-        }
-    }
-}
-
-// MARK: Readers
-
-extension Rooms {
-    /// Gives all readers what is new; some hundreds in one turn of the loop, so that others have theirs.
-    private func pump(_ room: Room) {
-        if room.isPumping {
-            room.isToBePumpedAgain = true
-            return
-        }
-        room.isPumping = true
-        pump(room, room.readers, from: 0)
-    }
-
-    private func pump(_ room: Room, _ readers: [RoomReader], from start: Int) {
-        let end = min(start + 256, readers.count)
-        for reader in readers[start..<end] { reader.connection?.pump(reader) }
-        if end < readers.count {
-            return loop.assumeIsolated().execute { self.pump(room, readers, from: end) }
-        }
-        room.isPumping = false
-        guard room.isToBePumpedAgain else { return }
-        room.isToBePumpedAgain = false
-        pump(room)
-    }
-
-    /// The answer to a request for a part of a room's log.
-    func page(_ request: HistoryRequest, _ answer: @escaping (RelayEvent) -> Void) {
-        guard let room = rooms[request.room],
-            let range = request.range(first: room.log.first, head: room.log.head)
-        else { return answer(request.page([], first: 1, head: 0)) }
-        let (first, head) = (room.log.first, room.log.head)
-        if let messages = room.log.messages(from: range.lowerBound, through: range.upperBound) {
-            return answer(request.page(messages, first: first, head: head))
-        }
-        readPage(request, range, []) { messages in
-            answer(messages.map { request.page($0, first: first, head: head) } ?? Self.unreadable(request))
-        }
-    }
-
-    /// Reads `range` from the store, a chunk at a time, and keeps what the page has room for; nil if it can't be read.
-    private func readPage(
-        _ request: HistoryRequest,
-        _ range: ClosedRange<UInt64>,
-        _ read: [WireMessage],
-        _ answer: @escaping ([WireMessage]?) -> Void
-    ) {
-        guard let room = rooms[request.room] else { return answer(nil) }
-        room.readStored(from: range.lowerBound, store: store, on: loop) { result in
-            guard let batches = try? result.get() else { return answer(nil) }
-            let news = batches.flatMap { $0.messages(from: range.lowerBound, through: range.upperBound) }
-            let messages = request.fitting(read + news)
-            // A chunk is more than a page: only what comes last may be in another.
-            guard case .before = request.edge, let last = batches.last?.last, last < range.upperBound else {
-                return answer(messages)
-            }
-            self.readPage(request, last + 1...range.upperBound, messages, answer)
-        }
-    }
-
-    private static func unreadable(_ request: HistoryRequest) -> RelayEvent {
-        .error(.with { ($0.room, $0.explanation) = (request.room.description, "the relay can't read that now") })
-    }
-
-    /// Someone came or went: it is told a little later, together with what else changes.
-    func tellPresenceSoon() {
-        guard !isTellingScheduled else { return }
-        isTellingScheduled = true
-        loop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { self.tellPresence() }
-    }
-
-    private func tellPresence() {
-        isTellingScheduled = false
-        for room in rooms.values where room.presence.hasNews {
-            let events = room.presence.news(of: room.name)
-            let forms = Dialect.allCases.map { dialect in
-                var buffer = ByteBuffer()
-                for event in events { dialect.write(event, to: &buffer) }
-                return buffer
-            }
-            for reader in room.readers { reader.connection?.tellPresence(forms, to: reader) }
-        }
-    }
-}
-
-// MARK: Retention
-
-extension Rooms {
-    /// Lets go of what is too old or too much, now and then.
-    func startRetention() {
-        loop.assumeIsolated().scheduleTask(in: .minutes(1)) {
-            self.retain()
-            self.startRetention()
-        }
-    }
-
-    private func retain() {
-        retentionIsDue = 0
-        let loop = loop
-        let rooms = NIOLoopBound(self, eventLoop: loop)
-        store.retain(now: MessageTime(date: .now)) { result in
-            loop.execute { rooms.value.retained(result) }
-        }
-    }
-
-    private func retained(_ result: Result<[RoomName: UInt64], StoreFault>) {
-        switch result {
-        case .success(let firsts):
-            for (name, first) in firsts { rooms[name]?.log.forget(before: first) }
-        case .failure(let fault):
-            logger.error("old messages can't be dropped", metadata: ["fault": "\(fault)"])
-        }
-    }
-
-    /// A room's share of the memory.
-    private var roomMemory: Int { max(64 * 1_024, min(limits.roomMemory, limits.memory / max(rooms.count, 1))) }
-
-    private func trimAll() {
-        guard rooms.count > limits.memory / limits.roomMemory, rooms.count.isMultiple(of: 64) else { return }
-        for room in rooms.values { room.log.trim(to: roomMemory) }
     }
 }

@@ -7,6 +7,16 @@ import SwiftProtobuf
 /// What a client says: text, or bytes.
 package typealias MessageBody = WirePublish.OneOf_Body
 
+extension MessageBody {
+    /// The length of what is said, in bytes.
+    package var bytes: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .data(let data): data.count
+        }
+    }
+}
+
 /// Who published a message: an account, and by a number the session of it, whose own messages are not sent back to it.
 package struct Author: Hashable, Sendable {
     package let account: AccountName
@@ -192,6 +202,7 @@ package struct MessageBatch: Sendable {
             if end > position, let slice = slice(position..<end, of: encoding) {
                 slices.append(slice)
                 total += slice.readableBytes
+                cursor.given += UInt64(end - position)
             }
             position = end
             while position < count, isOwn(position, of: cursor) { position += 1 }
@@ -248,6 +259,8 @@ package struct Cursor: Equatable, Sendable {
     package let session: UInt64
     /// But not those up to this one, which are history.
     package let ownUpTo: UInt64
+    /// How many messages it was given.
+    package fileprivate(set) var given: UInt64 = 0
 
     package init(next: UInt64, session: UInt64, ownUpTo: UInt64) {
         self.next = next
