@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import FoundationEssentials
+package import NIOCore
+import SwiftProtobuf
+
+/// A replica of the mesh's key-value store, and how it becomes the same as the others.
+///
+/// Each write has a moment of a hybrid logical clock; the latest wins, of two at the same moment the one of the higher id.
+/// A write goes to all peers at once. What that misses, digests show: who learns that a peer has more asks that one, and
+/// gets exactly what it lacks.
+///
+/// ```
+/// one                                the other
+/// digest: what I have           ↔    digest                    when they meet, and a while after changes
+/// request: what I have          →
+///                               ←    answer: what you lack, and through which version that goes
+/// push: a write                 →
+/// ```
+///
+/// Holes in a writer's sequences are entries that others replaced. So a version is only raised when the whole answer is
+/// there, or by a push that is the next.
+package struct Replica<Storage: EntryStorage> {
+    package enum Action: Equatable, Sendable {
+        case send(WirePeerMessage.OneOf_Body, to: DeviceID)
+        /// The key has this value now.
+        case changed(StoreEntry)
+        /// Replaces the timer that was set before.
+        case setTimer(NIODeadline)
+    }
+
+    /// A request that was sent and not answered to its end.
+    private struct Request: Equatable {
+        let peer: DeviceID
+        /// How far the answer goes, once it is complete; the first part of the answer says it.
+        var through: VersionVector?
+        var until: NIODeadline
+    }
+
+    private let ownID: DeviceID
+    private let timing: StoreTiming
+    package private(set) var storage: Storage
+    package private(set) var versions: VersionVector
+    private var clock: HybridClock
+    /// The other devices that have a replica, and what they had when they last said so.
+    private var replicas: [DeviceID: VersionVector] = [:]
+    private var peers: Set<DeviceID> = []
+    private var request: Request?
+    /// There is something to tell the peers at this time.
+    private var digestDue: NIODeadline?
+    private var lastDigest: NIODeadline?
+    private var timer: NIODeadline?
+    /// Up to where each writer's tombstones have been let go.
+    private var buried = VersionVector()
+
+    package init(ownID: DeviceID, storage: Storage, timing: StoreTiming = StoreTiming()) throws {
+        (self.ownID, self.storage, self.timing) = (ownID, storage, timing)
+        let stored = try storage.load()
+        versions = stored.versions
+        clock = HybridClock(latest: stored.latest)
+        for id in stored.replicas { replicas[id] = VersionVector() }
+    }
+}
+
+/// When a replica speaks by itself.
+package struct StoreTiming: Equatable, Sendable {
+    /// How long after a change the peers are told what is here, and how often at most.
+    package var digest = TimeAmount.seconds(1)
+    /// How long an answer is waited for before another peer is asked.
+    package var request = TimeAmount.seconds(5)
+
+    package init() {}
+}
+
+// What the owner of the replica does.
+extension Replica {
+    package func value(of key: StoreKey) throws -> Data? { try storage.entry(of: key)?.value }
+
+    /// Sets a key; with nil, deletes it.
+    ///
+    /// When it returns the storage has it. Nothing happens where a key is deleted that has no value.
+    package mutating func write(_ value: Data?, to key: StoreKey, at now: Moment) throws -> [Action] {
+        if let value { try StoreEntry.check(value: value) }
+        let old = try storage.entry(of: key)
+        if value == nil, old?.value == nil { return [] }
+        guard versions.versions.count < StoreLimits.writers || versions[ownID] > 0 else {
+            throw StoreViolation.tooManyWriters
+        }
+        let sequence = versions[ownID] + 1
+        var clock = clock
+        let entry = StoreEntry(
+            key: key,
+            value: value,
+            time: clock.next(milliseconds: now.milliseconds),
+            writer: ownID,
+            sequence: sequence
+        )
+        var change = StoreChange()
+        (change.entries, change.versions) = ([entry], [ownID: sequence])
+        try storage.apply(change)
+        self.clock = clock
+        versions.raise(ownID, to: sequence)
+        let push = WirePeerMessage.OneOf_Body.storePush(.with { $0.writers = [entry].grouped })
+        return [.changed(entry)] + peers.sorted().map { .send(push, to: $0) } + owesDigest(at: now.deadline)
+    }
+}
+
+// What happens with peers.
+extension Replica {
+    /// A session with a peer is up.
+    package mutating func opened(_ peer: DeviceID, at now: Moment) throws -> [Action] {
+        peers.insert(peer)
+        try know([peer])
+        return [.send(.storeDigest(digest), to: peer)]
+    }
+
+    package mutating func closed(_ peer: DeviceID, at now: Moment) throws -> [Action] {
+        peers.remove(peer)
+        if request?.peer == peer { request = nil }
+        return ask(at: now.deadline)
+    }
+
+    package mutating func received(_ digest: WireStoreDigest, from peer: DeviceID, at now: Moment) throws -> [Action] {
+        guard peers.contains(peer) else { return [] }
+        let theirs = try VersionVector(digest.versions)
+        try know(Self.ids(digest.replicas))
+        replicas[peer] = theirs
+        try buryTombstones()
+        return ask(at: now.deadline)
+    }
+
+    package mutating func received(_ request: WireStoreRequest, from peer: DeviceID) throws -> [Action] {
+        guard peers.contains(peer) else { return [] }
+        let theirs = try VersionVector(request.versions)
+        var answer = WireStoreAnswer()
+        let place = request.hasAfter ? request.after : nil
+        if place == nil { answer.through = versions.wire }
+        let missing = try entries(lackedBy: theirs, after: place)
+        answer.writers = missing.entries.grouped
+        if let next = missing.next { answer.next = next }
+        return [.send(.storeAnswer(answer), to: peer)]
+    }
+
+    package mutating func received(_ answer: WireStoreAnswer, from peer: DeviceID, at now: Moment) throws -> [Action] {
+        // One that came too late: another peer has been asked.
+        guard var request, request.peer == peer else { return [] }
+        let isFirst = request.through == nil
+        let through = try isFirst ? VersionVector(answer.through) : request.through
+        request.through = through
+        request.until = now.deadline + timing.request
+        let entries = try [StoreEntry](answer.writers)
+        let isComplete = !answer.hasNext
+        var raised = VersionVector()
+        if isComplete, let through { raised = through }
+        let changed = try take(entries, raising: raised, at: now)
+        if isComplete {
+            self.request = nil
+            // Whatever it said before: it has no more to give.
+            replicas[peer] = through
+            return changed.map(Action.changed) + owesDigest(at: now.deadline) + ask(at: now.deadline)
+        }
+        self.request = request
+        let next = WireStoreRequest.with { ($0.versions, $0.after) = (versions.wire, answer.next) }
+        return changed.map(Action.changed) + [.send(.storeRequest(next), to: peer)] + schedule()
+    }
+
+    package mutating func received(_ push: WireStorePush, from peer: DeviceID, at now: Moment) throws -> [Action] {
+        guard peers.contains(peer) else { return [] }
+        let entries = try [StoreEntry](push.writers)
+        var raised = VersionVector()
+        for entry in entries {
+            let version = max(versions[entry.writer], raised[entry.writer])
+            // What comes before it is missing: then the peer is asked for that.
+            if entry.sequence == version + 1 { raised.raise(entry.writer, to: entry.sequence) }
+            replicas[peer]?.raise(entry.writer, to: entry.sequence)
+        }
+        let changed = try take(entries, raising: raised, at: now)
+        return changed.map(Action.changed) + owesDigest(at: now.deadline) + ask(at: now.deadline)
+    }
+
+    package mutating func timerFired(at now: Moment) throws -> [Action] {
+        timer = nil
+        var actions: [Action] = []
+        if let digestDue, digestDue <= now.deadline {
+            self.digestDue = nil
+            lastDigest = now.deadline
+            try buryTombstones()
+            let digest = digest
+            actions = peers.sorted().map { .send(.storeDigest(digest), to: $0) }
+        }
+        if let request, request.until <= now.deadline {
+            // Until it says again what it has, that peer is taken to have nothing.
+            replicas[request.peer] = VersionVector()
+            self.request = nil
+        }
+        return actions + ask(at: now.deadline)
+    }
+}
+
+// What the machine makes of it.
+extension Replica {
+    private var digest: WireStoreDigest {
+        .with { ($0.versions, $0.replicas) = (versions.wire, replicas.keys.sorted().map(\.wire)) }
+    }
+
+    private static func ids(_ wire: [Data]) throws(StoreViolation) -> [DeviceID] {
+        guard wire.count <= StoreLimits.writers else { throw .tooManyWriters }
+        var ids: [DeviceID] = []
+        for bytes in wire {
+            guard let id = DeviceID(bytes: bytes) else { throw .malformed }
+            ids.append(id)
+        }
+        return ids
+    }
+
+    /// Tombstones wait for these devices.
+    private mutating func know(_ ids: [DeviceID]) throws {
+        let strangers = ids.filter { $0 != ownID && replicas[$0] == nil }.prefix(StoreLimits.writers - replicas.count)
+        if strangers.isEmpty { return }
+        var change = StoreChange()
+        change.replicas = Array(strangers)
+        try storage.apply(change)
+        for id in strangers { replicas[id] = VersionVector() }
+    }
+
+    /// Keeps those of the entries that win.
+    private mutating func take(_ entries: [StoreEntry], raising: VersionVector, at now: Moment) throws -> [StoreEntry] {
+        var (clock, winners) = (clock, [StoreKey: StoreEntry]())
+        var merged = versions
+        merged.merge(raising)
+        guard merged.versions.count <= StoreLimits.writers else { throw StoreViolation.tooManyWriters }
+        for entry in entries {
+            guard clock.observe(entry.time, milliseconds: now.milliseconds) else { throw StoreViolation.clockAhead }
+            // Of what is covered there is nothing new: it may be late, and its tombstone let go already.
+            guard entry.sequence > versions[entry.writer] else { continue }
+            let rival = try winners[entry.key] ?? storage.entry(of: entry.key)
+            if rival.map({ entry.wins(over: $0) }) ?? true { winners[entry.key] = entry }
+        }
+        var change = StoreChange()
+        change.entries = winners.values.sorted { $0.key < $1.key }
+        change.versions = merged.versions.filter { versions[$0.key] < $0.value }
+        if !change.isEmpty { try storage.apply(change) }
+        (self.clock, versions) = (clock, merged)
+        return change.entries
+    }
+
+    /// What a replica with these versions lacks, from after a place on.
+    private func entries(
+        lackedBy theirs: VersionVector,
+        after place: WireStorePlace?
+    ) throws -> (entries: [StoreEntry], next: WireStorePlace?) {
+        let start = try place.map { place throws(StoreViolation) in
+            guard let writer = DeviceID(bytes: place.writer) else { throw .malformed }
+            return (writer: writer, sequence: place.sequence)
+        }
+        var (entries, size) = ([StoreEntry](), 0)
+        for writer in versions.versions.keys.sorted() where start.map({ $0.writer <= writer }) ?? true {
+            var after = max(theirs[writer], start?.writer == writer ? start?.sequence ?? 0 : 0)
+            while after < versions[writer] {
+                let page = try storage.entries(of: writer, after: after, count: 256)
+                for entry in page {
+                    if size > 0, size + entry.size > StoreLimits.answer {
+                        return (entries, .with { ($0.writer, $0.sequence) = (writer.wire, after) })
+                    }
+                    entries.append(entry)
+                    size += entry.size
+                    after = entry.sequence
+                }
+                if page.count < 256 { break }
+            }
+        }
+        return (entries, nil)
+    }
+
+    /// Lets go of the tombstones that each known replica has.
+    private mutating func buryTombstones() throws {
+        var change = StoreChange()
+        for (writer, sequence) in versions.versions {
+            let everywhere = replicas.values.reduce(sequence) { min($0, $1[writer]) }
+            if everywhere > buried[writer] { change.buried[writer] = everywhere }
+        }
+        if change.isEmpty { return }
+        try storage.apply(change)
+        for (writer, sequence) in change.buried { buried.raise(writer, to: sequence) }
+    }
+
+    /// Asks one peer that has more, if none is asked already.
+    private mutating func ask(at now: NIODeadline) -> [Action] {
+        guard request == nil, let peer = peers.sorted().first(where: { !covers($0) }) else { return schedule() }
+        request = Request(peer: peer, until: now + timing.request)
+        return [.send(.storeRequest(.with { $0.versions = versions.wire }), to: peer)] + schedule()
+    }
+
+    private func covers(_ peer: DeviceID) -> Bool { versions.covers(replicas[peer] ?? VersionVector()) }
+
+    /// The peers are told what is here, soon.
+    private mutating func owesDigest(at now: NIODeadline) -> [Action] {
+        if digestDue == nil, !peers.isEmpty { digestDue = max(now, lastDigest ?? now) + timing.digest }
+        return schedule()
+    }
+
+    private mutating func schedule() -> [Action] {
+        guard let next = [digestDue, request?.until].compactMap(\.self).min() else { return [] }
+        if let timer, timer <= next { return [] }
+        timer = next
+        return [.setTimer(next)]
+    }
+}
+
+extension Replica {
+    /// The time of both clocks: one that only goes on, and one that says what time it is, in milliseconds since 1970.
+    package struct Moment: Equatable, Sendable {
+        package let deadline: NIODeadline
+        package let milliseconds: UInt64
+
+        package init(deadline: NIODeadline, milliseconds: UInt64) {
+            (self.deadline, self.milliseconds) = (deadline, milliseconds)
+        }
+    }
+}
