@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshCore
+import MeshProgram
 import NIOCore
 
 // Why a device has the connection that it has, or none.

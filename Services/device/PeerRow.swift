@@ -2,6 +2,7 @@
 
 import Foundation
 import MeshCore
+import MeshProgram
 import NIOCore
 
 /// What `peers` tells of a device.
