@@ -11,7 +11,7 @@ package struct MemoryEntries: EntryStorage, Equatable {
 
     package func load() -> StoredReplica {
         var stored = stored
-        stored.latest = entries.values.map(\.time).max() ?? HybridTime(0)
+        stored.latest = max(stored.latest, entries.values.map(\.time).max() ?? HybridTime(0))
         return stored
     }
 
@@ -31,6 +31,7 @@ package struct MemoryEntries: EntryStorage, Equatable {
         for entry in change.entries { entries[entry.key] = entry }
         for (writer, sequence) in change.versions { stored.versions.raise(writer, to: sequence) }
         stored.replicas.formUnion(change.replicas)
+        if let latest = change.latest { stored.latest = max(stored.latest, latest) }
         for (writer, sequence) in change.buried {
             entries = entries.filter { _, entry in
                 entry.writer != writer || entry.sequence > sequence || entry.value != nil

@@ -15,7 +15,8 @@ struct SQLiteEntries: EntryStorage {
                 stored.versions.raise(try Self.id(row[0]), to: UInt64(bitPattern: row[1]))
             }
             stored.replicas = Set(try Data.fetchAll(database, sql: "SELECT id FROM replica").map(Self.id))
-            let latest = try Int64.fetchOne(database, sql: "SELECT max(time) FROM entry") ?? 0
+            let sql = "SELECT max(time) FROM (SELECT max(time) AS time FROM entry UNION ALL SELECT time FROM clock)"
+            let latest = try Int64.fetchOne(database, sql: sql) ?? 0
             stored.latest = HybridTime(UInt64(bitPattern: latest))
             return stored
         }
@@ -64,6 +65,10 @@ struct SQLiteEntries: EntryStorage {
             for id in change.replicas {
                 try database.cachedStatement(sql: "INSERT OR IGNORE INTO replica VALUES (?)")
                     .execute(arguments: [Data(id.bytes)])
+            }
+            if let latest = change.latest {
+                try database.cachedStatement(sql: "INSERT OR REPLACE INTO clock (id, time) VALUES (1, ?)")
+                    .execute(arguments: [Int64(bitPattern: latest.value)])
             }
             for (writer, sequence) in change.buried {
                 try database.cachedStatement(

@@ -72,6 +72,7 @@ struct SQLiteFile: Sendable {
         CREATE INDEX IF NOT EXISTS tombstone ON entry (writer, sequence) WHERE value IS NULL;
         CREATE INDEX IF NOT EXISTS latest ON entry (time);
         CREATE TABLE IF NOT EXISTS version (writer BLOB PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY, time INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS master (term INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS peer (
             id BLOB PRIMARY KEY, name TEXT NOT NULL, seen INTEGER NOT NULL,

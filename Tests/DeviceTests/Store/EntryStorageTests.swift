@@ -82,6 +82,18 @@ import Testing
         }
     }
 
+    @Test(arguments: Kind.allCases)
+    func `the newest moment is known when the tombstone has gone that had it`(kind: Kind) async throws {
+        try await withStorage(kind) { storage in
+            try storage.apply(change([try entry("a", "v", one, 1), try entry("b", nil, one, 2)]))
+            let latest = try storage.load().latest
+            var burial = StoreChange()
+            (burial.buried, burial.latest) = ([one: 2], latest)
+            try storage.apply(burial)
+            #expect(try storage.load().latest == latest)
+        }
+    }
+
     @Test func `a database outlives its process, for its owner alone`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/device.sqlite"

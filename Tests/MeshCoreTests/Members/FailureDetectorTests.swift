@@ -68,6 +68,7 @@ import Testing
                 for device in side {
                     let claim = mesh.claim(at: device)
                     #expect(claim?.master == side.map { mesh.ids[$0] }.min(), "seed \(seed)")
+                    #expect(mesh.agreeing(at: device) == side.count, "seed \(seed)")
                 }
             }
             mesh.heal()

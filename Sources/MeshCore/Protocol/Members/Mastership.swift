@@ -55,7 +55,8 @@ package struct Mastership: Equatable, Sendable {
     package mutating func received(_ wire: WireMasterClaim, from id: DeviceID) -> [Action] {
         guard let master = DeviceID(bytes: wire.master), wire.term < UInt64(Int64.max) else { return [] }
         let heard = Claim(term: wire.term, master: master)
-        followed[id] = heard
+        // Claims may come in another order than they were made.
+        if heard.term >= followed[id]?.term ?? 0 { followed[id] = heard }
         let isOthers = master != ownID
         if master == expected, isOthers {
             // Its claim has to be newer than all others.

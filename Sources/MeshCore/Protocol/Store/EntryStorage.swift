@@ -18,7 +18,7 @@ package struct StoredReplica: Equatable, Sendable {
     package var versions = VersionVector()
     /// The other devices that have a replica.
     package var replicas: Set<DeviceID> = []
-    /// The newest moment of an entry.
+    /// The newest moment of an entry, also of one that is there no longer.
     package var latest = HybridTime(0)
 
     package init() {}
@@ -32,6 +32,8 @@ package struct StoreChange: Equatable, Sendable {
     package var replicas: [DeviceID] = []
     /// The tombstones of these writers up to these sequences are no longer needed.
     package var buried: [DeviceID: UInt64] = [:]
+    /// The newest moment so far, which a tombstone may take with it: what is written next has to be newer.
+    package var latest: HybridTime?
 
     package init() {}
 

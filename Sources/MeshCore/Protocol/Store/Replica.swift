@@ -280,6 +280,7 @@ extension Replica {
             if everywhere > buried[writer] { change.buried[writer] = everywhere }
         }
         if change.isEmpty { return }
+        change.latest = clock.latest
         try storage.apply(change)
         for (writer, sequence) in change.buried { buried.raise(writer, to: sequence) }
     }
