@@ -26,11 +26,11 @@ import Testing
     }
 
     @Test func `no more wait than the limit says: the others are told to come back`() async throws {
-        try await withBlockedAuthenticator(waitingLimit: 3) { authenticator, release in
+        try await withBlockedAuthenticator(waitingLimit: 3) { authenticator, gate in
             let answers = (0..<10).map { _ in authenticator.verify("alice", "secret") }
             // These seven are answered while all the others wait.
             for answer in answers.dropFirst(3) { #expect(try await answer.get() == .busy(retryAfter: .seconds(2))) }
-            try release()
+            try await gate.release()
             for answer in answers.prefix(3) { #expect(try await answer.get().account == .named("alice")) }
             // All places are free again.
             for _ in 0..<4 { #expect(try await authenticator.verdict("alice", "secret").account == .named("alice")) }
@@ -41,20 +41,22 @@ import Testing
         ("no name", "secret"), ("", "secret"), ("alice", ""), ("alice", "nul\0"), ("al\u{FFFD}ce", "secret"),
     ])
     func `what can be no name or no password is wrong, and costs no hash`(user: String, password: String) async throws {
-        try await withBlockedAuthenticator(waitingLimit: 1) { authenticator, release in
+        try await withBlockedAuthenticator(waitingLimit: 1) { authenticator, gate in
             let blocked = authenticator.verify("alice", "secret")
             #expect(try await authenticator.verdict(user, password) == .wrong)
-            try release()
+            try await gate.release()
             #expect(try await blocked.get().account == .named("alice"))
         }
     }
 
     @Test func `who waits when the threads end is answered`() async throws {
-        try await withBlockedAuthenticator(waitingLimit: 3) { authenticator, release in
+        try await withBlockedAuthenticator(waitingLimit: 3) { authenticator, gate in
             let answers = (0..<3).map { _ in authenticator.verify("alice", "secret") }
+            // The first is no longer one of those who wait.
+            #expect(await eventually { gate.isReached() })
             async let end: Void = authenticator.shutdown()
             for answer in answers.dropFirst() { #expect(try await answer.get() == .busy(retryAfter: .seconds(2))) }
-            try release()
+            try await gate.release()
             #expect(try await answers[0].get().account == .named("alice"))
             await end
             #expect(try await authenticator.verdict("alice", "secret") == .busy(retryAfter: .seconds(2)))
@@ -175,30 +177,48 @@ import Testing
         }
     }
 
-    /// An authenticator whose one thread waits for the accounts until it is released.
+    /// An authenticator whose one thread waits for the accounts until the gate is opened.
     private func withBlockedAuthenticator(
         waitingLimit: Int,
-        _ body: (Authenticator, _ release: () throws -> Void) async throws -> Void
+        _ body: (Authenticator, Gate) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
-            let path = directory + "/accounts"
-            // Who opens a named pipe to read waits until somebody opens it to write.
-            #expect(mkfifo(path, 0o600) == 0)
-            let authenticator = Authenticator(
-                file: AccountFile(path: path),
-                threads: 1,
-                waitingLimit: waitingLimit
-            )
-            try await body(authenticator) {
-                let file = try AccountFile.ofTests(in: directory, named: "real")
-                let pipe = try FileHandle(forWritingTo: URL(filePath: path))
-                // Who looks next finds a file.
-                #expect(rename(file.path, path) == 0)
-                try pipe.write(contentsOf: Data(AccountFile.textOfTests.utf8))
-                try pipe.close()
-            }
+            let gate = Gate(in: directory)
+            let file = AccountFile(path: gate.path)
+            let authenticator = Authenticator(file: file, threads: 1, waitingLimit: waitingLimit)
+            try await body(authenticator, gate)
             await authenticator.shutdown()
         }
+    }
+}
+
+/// A password file that keeps waiting who reads it: a named pipe.
+private final class Gate {
+    let path: String
+    private let directory: String
+    private var pipe: Int32 = -1
+
+    init(in directory: String) {
+        (self.directory, path) = (directory, directory + "/accounts")
+        #expect(mkfifo(path, 0o600) == 0)
+    }
+
+    /// Whether somebody waits for what is in the file.
+    func isReached() -> Bool {
+        // Without waiting, a pipe can be opened to write only when somebody reads it.
+        if pipe < 0 { pipe = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) }
+        return pipe >= 0
+    }
+
+    /// Gives the accounts to who waits for them.
+    func release() async throws {
+        try #require(await eventually { self.isReached() }, "nobody reads the accounts")
+        let file = try AccountFile.ofTests(in: directory, named: "real")
+        // Who looks next finds a file.
+        #expect(rename(file.path, path) == 0)
+        let handle = FileHandle(fileDescriptor: pipe, closeOnDealloc: true)
+        try handle.write(contentsOf: Data(AccountFile.textOfTests.utf8))
+        try handle.close()
     }
 }
 

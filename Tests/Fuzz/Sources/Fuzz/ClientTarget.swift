@@ -41,8 +41,8 @@ private struct ClientRun {
         case "c": perform(client.connected(at: now))
         case "x": perform(client.disconnected(because: "it broke", at: now, using: &generator))
         case "y":
-            if client.takesTexts, !hasFinished { texts += 1 }
-            perform(client.typed("hello"))
+            if !hasFinished { texts += 1 }
+            perform(client.typed(.say("hello"), line: texts))
         case "e": perform(client.inputEnded())
         case "i": perform(client.interrupted())
         case "t":
