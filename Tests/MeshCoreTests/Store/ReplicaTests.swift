@@ -63,6 +63,17 @@ import Testing
         #expect(try mesh.values(of: "key") == ["far", "far", "far"])
     }
 
+    @Test func `a peer that answers too late is asked again`() throws {
+        var mesh = try Mesh(replicas: 2, seed: 8)
+        try mesh.write("one", to: "key", at: 0)
+        mesh.connectAll()
+        for _ in 0..<2 { mesh.deliverOne() }
+        let isDue = mesh.passTime()
+        #expect(isDue)
+        mesh.settle()
+        #expect(try mesh.values(of: "key") == ["one", "one"])
+    }
+
     @Test func `a writer that has lost its last writes does not use their numbers again`() throws {
         var mesh = try Mesh(replicas: 2, seed: 5)
         mesh.connectAll()

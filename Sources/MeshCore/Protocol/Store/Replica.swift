@@ -32,6 +32,7 @@ package struct Replica<Storage: EntryStorage> {
     /// A request that was sent and not answered to its end.
     private struct Request: Equatable {
         let peer: DeviceID
+        let number: UInt64
         /// How far the answer goes, once it is complete; the first part of the answer says it.
         var through: VersionVector?
         var until: NIODeadline
@@ -46,6 +47,9 @@ package struct Replica<Storage: EntryStorage> {
     private var replicas: [DeviceID: VersionVector] = [:]
     private var peers: Set<DeviceID> = []
     private var request: Request?
+    private var lastNumber: UInt64 = 0
+    /// Peers that have let a request go unanswered: others are asked before them.
+    private var slow: Set<DeviceID> = []
     /// There is something to tell the peers at this time.
     private var digestDue: NIODeadline?
     private var lastDigest: NIODeadline?
@@ -116,6 +120,7 @@ extension Replica {
 
     package mutating func closed(_ peer: DeviceID, at now: Moment) throws -> [Action] {
         peers.remove(peer)
+        slow.remove(peer)
         if request?.peer == peer { request = nil }
         return ask(at: now.deadline)
     }
@@ -137,13 +142,14 @@ extension Replica {
         if place == nil { answer.through = versions.wire }
         let missing = try entries(lackedBy: theirs, after: place)
         answer.writers = missing.entries.grouped
+        answer.number = request.number
         if let next = missing.next { answer.next = next }
         return [.send(.storeAnswer(answer), to: peer)]
     }
 
     package mutating func received(_ answer: WireStoreAnswer, from peer: DeviceID, at now: Moment) throws -> [Action] {
-        // One that came too late: another peer has been asked.
-        guard var request, request.peer == peer else { return [] }
+        // One that came too late: it has been asked for again.
+        guard var request, request.peer == peer, request.number == answer.number else { return [] }
         let isFirst = request.through == nil
         let through = try isFirst ? VersionVector(answer.through) : request.through
         request.through = through
@@ -155,12 +161,15 @@ extension Replica {
         let changed = try take(entries, raising: raised, at: now)
         if isComplete {
             self.request = nil
+            slow.remove(peer)
             // Whatever it said before: it has no more to give.
             replicas[peer] = through
             return changed.map(Action.changed) + owesDigest(at: now.deadline) + ask(at: now.deadline)
         }
         self.request = request
-        let next = WireStoreRequest.with { ($0.versions, $0.after) = (versions.wire, answer.next) }
+        let next = WireStoreRequest.with {
+            ($0.versions, $0.after, $0.number) = (versions.wire, answer.next, request.number)
+        }
         return changed.map(Action.changed) + [.send(.storeRequest(next), to: peer)] + schedule()
     }
 
@@ -189,8 +198,7 @@ extension Replica {
             actions = peers.sorted().map { .send(.storeDigest(digest), to: $0) }
         }
         if let request, request.until <= now.deadline {
-            // Until it says again what it has, that peer is taken to have nothing.
-            replicas[request.peer] = VersionVector()
+            slow.insert(request.peer)
             self.request = nil
         }
         return actions + ask(at: now.deadline)
@@ -287,9 +295,15 @@ extension Replica {
 
     /// Asks one peer that has more, if none is asked already.
     private mutating func ask(at now: NIODeadline) -> [Action] {
-        guard request == nil, let peer = peers.sorted().first(where: { !covers($0) }) else { return schedule() }
-        request = Request(peer: peer, until: now + timing.request)
-        return [.send(.storeRequest(.with { $0.versions = versions.wire }), to: peer)] + schedule()
+        guard request == nil else { return schedule() }
+        let ahead = peers.filter { !covers($0) }
+        // Where all are slow, each has its turn again.
+        if ahead.isSubset(of: slow) { slow.subtract(ahead) }
+        guard let peer = ahead.subtracting(slow).min() else { return schedule() }
+        lastNumber += 1
+        request = Request(peer: peer, number: lastNumber, until: now + timing.request)
+        let wire = WireStoreRequest.with { ($0.versions, $0.number) = (versions.wire, lastNumber) }
+        return [.send(.storeRequest(wire), to: peer)] + schedule()
     }
 
     private func covers(_ peer: DeviceID) -> Bool { versions.covers(replicas[peer] ?? VersionVector()) }

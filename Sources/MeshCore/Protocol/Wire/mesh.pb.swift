@@ -1419,6 +1419,9 @@ package nonisolated struct WireStoreRequest: Sendable {
   /// Clears the value of `after`. Subsequent reads from it will return its default value.
   package mutating func clearAfter() {self._after = nil}
 
+  /// The answer has it too: so one that comes too late is not taken for that of a later request.
+  package var number: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1459,6 +1462,9 @@ package nonisolated struct WireStoreAnswer: Sendable {
   package var hasNext: Bool {self._next != nil}
   /// Clears the value of `next`. Subsequent reads from it will return its default value.
   package mutating func clearNext() {self._next = nil}
+
+  /// The request's.
+  package var number: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -3617,7 +3623,7 @@ nonisolated extension WireStoreVersion: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireStoreRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StoreRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}versions\0\u{1}after\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}versions\0\u{1}after\0\u{1}number\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3627,6 +3633,7 @@ nonisolated extension WireStoreRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.versions) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._after) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.number) }()
       default: break
       }
     }
@@ -3643,12 +3650,16 @@ nonisolated extension WireStoreRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
     try { if let v = self._after {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if self.number != 0 {
+      try visitor.visitSingularUInt64Field(value: self.number, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireStoreRequest, rhs: WireStoreRequest) -> Bool {
     if lhs.versions != rhs.versions {return false}
     if lhs._after != rhs._after {return false}
+    if lhs.number != rhs.number {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3691,7 +3702,7 @@ nonisolated extension WireStorePlace: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireStoreAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StoreAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}through\0\u{1}writers\0\u{1}next\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}through\0\u{1}writers\0\u{1}next\0\u{1}number\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3702,6 +3713,7 @@ nonisolated extension WireStoreAnswer: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.through) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.writers) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._next) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.number) }()
       default: break
       }
     }
@@ -3721,6 +3733,9 @@ nonisolated extension WireStoreAnswer: SwiftProtobuf.Message, SwiftProtobuf._Mes
     try { if let v = self._next {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    if self.number != 0 {
+      try visitor.visitSingularUInt64Field(value: self.number, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3728,6 +3743,7 @@ nonisolated extension WireStoreAnswer: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.through != rhs.through {return false}
     if lhs.writers != rhs.writers {return false}
     if lhs._next != rhs._next {return false}
+    if lhs.number != rhs.number {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
