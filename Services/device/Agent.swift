@@ -69,6 +69,8 @@ actor Agent {
     var timers = AgentTimers()
     /// The input waits for its turn until the outbox is empty.
     var owesTurn = false
+    /// The first thing that a script asked for and that was not done.
+    var scriptFailure: ProgramFailure?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { settings.loop.executor.asUnownedSerialExecutor() }
 
@@ -94,7 +96,9 @@ actor Agent {
     }
 
     /// Runs until it is told to stop, or its input has ended and everything is settled.
-    func run() async {
+    ///
+    /// Returns why a script's command was not done, if one was not.
+    func run() async -> ProgramFailure? {
         inbox.takeTurn()
         perform(mastership.started())
         for await event in inbox.events {
@@ -103,8 +107,10 @@ actor Agent {
             if hasEnded { break }
         }
         parkSessions()
+        for errand in outbox.abandonUnderWay() { unanswered(errand) }
         timer?.cancel()
         inbox.endInput()
+        return scriptFailure
     }
 }
 

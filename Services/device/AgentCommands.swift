@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshCore
+import MeshProgram
 import NIOCore
 
 // What people and programs ask for.
@@ -15,7 +16,7 @@ extension Agent {
             case .unwatch: watched = nil
             case .agent(let command): run(command, for: .prompt, at: now)
             }
-        } catch { show("\(error)") }
+        } catch { fail("\(error)", .usage, for: .prompt) }
     }
 
     func run(_ command: AgentCommand, for asker: Outbox.Asker, at now: NIODeadline) {
@@ -46,11 +47,19 @@ extension Agent {
         }
     }
 
-    func fail(_ reason: String, for asker: Outbox.Asker) {
+    func fail(_ reason: String, _ kind: ProgramFailure.Kind = .unavailable, for asker: Outbox.Asker) {
         switch asker {
-        case .prompt: show(reason)
+        case .prompt:
+            show(reason)
+            scriptFailed(kind, reason)
         case .program(let number): programs[number]?.failure = reason
         }
+    }
+
+    /// A script learns from the exit code that not all was done.
+    func scriptFailed(_ kind: ProgramFailure.Kind, _ reason: String) {
+        if settings.isInteractive || scriptFailure != nil { return }
+        scriptFailure = ProgramFailure(kind, "not all that the input asks for was done: \(reason)")
     }
 
     /// Takes leave of the programs that have got all of their answer.
@@ -180,6 +189,14 @@ extension Agent {
         ])
         let text = "\(errand.target.name) answered in \(Wording.roundTrip(time))"
         answer(Answer(text: text, json: json), to: errand.asker)
+    }
+
+    /// What was under way when this device left; a text is on the disk.
+    func unanswered(_ errand: Outbox.Errand) {
+        switch errand.kind {
+        case .text: tellKept(errand)
+        case .ping: report(errand, "this device leaves")
+        }
     }
 
     func report(_ errand: Outbox.Errand, _ fault: String) {

@@ -3,6 +3,7 @@
 import Foundation
 import Logging
 import MeshCore
+import MeshProgram
 import NIOCore
 import SwiftProtobuf
 
@@ -185,6 +186,7 @@ extension Agent {
         let json = JSON.object(["kept": .string(errand.target.name)])
         let text = "\(errand.target.name) is away: the text is kept until it is back"
         answer(Answer(text: text, json: json), to: errand.asker)
+        if errand.asker == .prompt { scriptFailed(.tryAgain, text) }
     }
 
     func onDisk(_ body: () throws -> Void) { do { try body() } catch { show("* the disk: \(error)") } }

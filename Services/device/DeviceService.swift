@@ -45,16 +45,17 @@ struct DeviceService: Service {
         let discovery = try await discoveryTask(bound, inbox).open()
         let control = try await ControlServer.open(at: directory.file(ControlLimits.socket), inbox: inbox)
         _ = console.show("This is \(Wording.device(configuration.name, identity.id)), listening at \(bound).")
-        await withGracefulShutdownHandler {
+        let failure = await withGracefulShutdownHandler {
             await withTaskGroup { group in
                 if let registry { group.addTask { await registry.run() } }
                 if configuration.readsCommands {
                     group.addTask { await InputReader(console: console, inbox: inbox).run() }
                 }
-                await agent.run()
+                let failure = await agent.run()
                 group.cancelAll()
                 console.close()
                 for port in [listener, control] { try? await port.close().get() }
+                return failure
             }
         } onGracefulShutdown: {
             inbox.put(.stopped)
@@ -62,6 +63,7 @@ struct DeviceService: Service {
         for way in discovery { await way.port.close() }
         await registry?.leave()
         await registry?.client.shutdown()
+        if let failure { throw failure }
     }
 }
 

@@ -142,6 +142,12 @@ struct Outbox: Equatable {
         return waiting
     }
 
+    /// Everything that is under way, in its order, which no longer is.
+    mutating func abandonUnderWay() -> [Errand] {
+        defer { underWay = [:] }
+        return underWay.values.sorted { $0.token < $1.token }
+    }
+
     /// It is known what became of an errand.
     mutating func settled(_ token: Int) -> Errand? {
         underWay.removeValue(forKey: token)

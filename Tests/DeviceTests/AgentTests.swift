@@ -3,6 +3,7 @@
 import Foundation
 import Logging
 import MeshCore
+import MeshProgram
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -108,13 +109,49 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("send garden hello", .unavailable), ("ping garden", .unavailable), ("dance", .usage), ("send", .usage),
+            ("get light", .unavailable), ("set light on", nil), ("peers", nil), ("", nil),
+        ] as [(String, ProgramFailure.Kind?)]
+    )
+    func `a script learns from the exit code that a command was not done`(
+        line: String,
+        kind: ProgramFailure.Kind?
+    ) async throws {
+        try await withTemporaryDirectory { directory in
+            let agent = try await TestAgent(name: "kitchen", in: directory)
+            agent.inbox.put(.listed([]))
+            agent.inbox.put(.line(line))
+            agent.inbox.put(.inputEnded)
+            #expect(await agent.run()?.kind == kind)
+        }
+    }
+
+    @Test func `a script whose text is kept for later learns so, and the text is on the disk`() async throws {
+        try await withTemporaryDirectory { directory in
+            let garden = try await TestAgent(name: "garden", in: directory)
+            let kitchen = try await TestAgent(name: "kitchen", in: directory)
+            // It is known, and never there.
+            kitchen.inbox.put(.listed([garden.record]))
+            kitchen.inbox.put(.line("send garden later"))
+            kitchen.inbox.put(.inputEnded)
+            #expect(await kitchen.run()?.kind == .tryAgain)
+            #expect(kitchen.said.contains("garden is away: the text is kept until it is back"))
+            let texts = SQLiteTexts(file: try SQLiteFile(path: "\(directory)/kitchen.sqlite", durability: .synced))
+            #expect(try texts.load()[garden.id]?.kept.map(\.text) == ["later"])
+            garden.inbox.put(.stopped)
+            _ = await garden.run()
+        }
+    }
+
     /// Two agents on free ports that run while `body` does.
     private func withAgents(_ body: @Sendable (TestAgent, TestAgent) async throws -> Void) async throws {
         try await withTemporaryDirectory { directory in
             let kitchen = try await TestAgent(name: "kitchen", in: directory)
             let garden = try await TestAgent(name: "garden", in: directory)
             try await withThrowingTaskGroup { group in
-                for agent in [kitchen, garden] { group.addTask { await agent.run() } }
+                for agent in [kitchen, garden] { group.addTask { _ = await agent.run() } }
                 try await body(kitchen, garden)
                 for agent in [kitchen, garden] { agent.inbox.put(.stopped) }
                 try await group.waitForAll()
@@ -184,8 +221,10 @@ private final class TestAgent: Sendable {
 
     func says(_ words: String) -> Bool { said.contains { $0.contains(words) } }
 
-    func run() async {
-        await agent.run()
+    /// Gives what a script would be told by the exit code.
+    func run() async -> ProgramFailure? {
+        let failure = await agent.run()
         try? await listener.close()
+        return failure
     }
 }

@@ -117,6 +117,21 @@ import Darwin
         return process
     }
 
+    @Test func `a script with a line that is no command says so in its exit code, and on standard error`() async throws
+    {
+        try await withTemporaryDirectory { directory in
+            let script = try device("script", in: directory, "http://127.0.0.1:1", ["--listen", "127.0.0.1:0"])
+            defer { script.kill() }
+            try script.type("dance")
+            script.endInput()
+            #expect(await eventually { !script.isRunning })
+            #expect(script.exitCode == 64)
+            #expect(
+                script.log.contains("device: not all that the input asks for was done: there is no command 'dance'")
+            )
+        }
+    }
+
     @Test func `what keeps an agent from starting is told in a line, with what to do`() async throws {
         try await withTemporaryDirectory { directory in
             let nobody = "http://127.0.0.1:1"
