@@ -116,9 +116,8 @@ let package = Package(
         .executableTarget(
             name: "device",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, logging, nioCore, nioHTTP1,
-                nioPosix,
-                serviceLifecycle,
+                "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1,
+                nioPosix, protobuf, serviceLifecycle,
             ],
             path: "Services/device",
             swiftSettings: ours
@@ -182,7 +181,7 @@ let package = Package(
             name: "DeviceTests",
             dependencies: [
                 "MeshCore", "MeshProgram", "TestSupport", "device", argumentParser, logging, nioCore, nioEmbedded,
-                nioPosix,
+                nioPosix, protobuf,
             ],
             swiftSettings: ours
         ),
