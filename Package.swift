@@ -123,9 +123,8 @@ let package = Package(
         .executableTarget(
             name: "device",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, logging, nioCore, nioHTTP1,
-                nioPosix,
-                serviceLifecycle,
+                "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1,
+                nioPosix, protobuf, serviceLifecycle,
             ],
             path: "Services/device",
             swiftSettings: ours
@@ -189,7 +188,7 @@ let package = Package(
             name: "DeviceTests",
             dependencies: [
                 "MeshCore", "MeshProgram", "TestSupport", "device", argumentParser, logging, nioCore, nioEmbedded,
-                nioPosix,
+                nioPosix, protobuf,
             ],
             swiftSettings: ours
         ),

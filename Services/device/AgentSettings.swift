@@ -6,12 +6,14 @@ import NIOCore
 /// What an agent has to know of how the program was started.
 struct AgentSettings: Sendable {
     let id: DeviceID
+    /// Of this run, as the greeting has it.
+    let instance: UInt64
     let policy: PeerPolicy
     /// Nil where no registry is asked.
     let signaling: SignalingAddress?
     /// Whether a person types.
     let isInteractive: Bool
-    /// For timers.
+    /// On which the agent runs, its timers too: a thread of its own, since the database blocks.
     let loop: any EventLoop
     /// How long a text waits for its device to be connected.
     var sendPatience = TimeAmount.seconds(10)

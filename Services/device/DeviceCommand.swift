@@ -23,6 +23,8 @@ struct DeviceCommand: AsyncParsableCommand {
                   asks each address of a network for a device that runs with --master
               device list
                   prints who is registered, and leaves
+              device set greeting hello
+                  sets a key of the store that all devices share, by the agent that runs here
               echo 'send kitchen hello' | device
                   sends one text, and leaves
 
@@ -34,7 +36,11 @@ struct DeviceCommand: AsyncParsableCommand {
             file given with --config (listen: 0.0.0.0:9000).
             """,
         version: meshVersion,
-        subcommands: [RunCommand.self, ListCommand.self],
+        subcommands: [
+            RunCommand.self, ListCommand.self, PeersCommand.self, SendCommand.self, PingCommand.self, SetCommand.self,
+            GetCommand.self, DeleteCommand.self, KeysCommand.self, WatchCommand.self, ExplainCommand.self,
+            MasterCommand.self,
+        ],
         defaultSubcommand: RunCommand.self
     )
 }

@@ -30,7 +30,13 @@ struct DeviceProgram {
         signal(SIGPIPE, SIG_IGN)
         let console = configuration.readsCommands ? try Console.standard() : Console.plain
         defer { console.close() }
-        let service = DeviceService(configuration: configuration, identity: identity, console: console, logger: logger)
+        let service = DeviceService(
+            configuration: configuration,
+            identity: identity,
+            directory: directory,
+            console: console,
+            logger: logger
+        )
         try await runServices([service], patience: .seconds(3), logger: logger)
     }
 

@@ -12,12 +12,20 @@ import ServiceLifecycle
 struct DeviceService: Service {
     let configuration: Configuration
     let identity: Identity
+    let directory: StateDirectory
     let console: Console
     let logger: Logger
     private let instance = UInt64.random(in: 1 ... .max)
 
-    init(configuration: Configuration, identity: Identity, console: Console, logger: Logger) {
-        (self.configuration, self.identity, self.console, self.logger) = (configuration, identity, console, logger)
+    init(
+        configuration: Configuration,
+        identity: Identity,
+        directory: StateDirectory,
+        console: Console,
+        logger: Logger
+    ) {
+        (self.configuration, self.identity, self.directory) = (configuration, identity, directory)
+        (self.console, self.logger) = (console, logger)
     }
 
     func run() async throws {
@@ -27,22 +35,27 @@ struct DeviceService: Service {
             greeting: PeerGreeting(name: configuration.name, version: meshVersion, instance: instance),
             options: options
         ) { inbox.put(.peer($0)) }
+        let thread = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { thread.shutdownGracefully { _ in } }
+        let agent = try newAgent(inbox, transport, on: thread.next())
         let listener = try await listen(with: transport)
         let bound = Self.endpoint(of: listener) ?? Endpoint(host: "127.0.0.1", port: 0)
         guard let bound else { throw ProgramFailure(.ourFault, "the listener has no address") }
         let registry = try configuration.signaling.map { try registryTask(at: $0, bound, inbox) }
         let discovery = try await discoveryTask(bound, inbox).open()
+        let control = try await ControlServer.open(at: directory.file(ControlLimits.socket), inbox: inbox)
         _ = console.show("This is \(Wording.device(configuration.name, identity.id)), listening at \(bound).")
-        await withGracefulShutdownHandler {
+        let failure = await withGracefulShutdownHandler {
             await withTaskGroup { group in
                 if let registry { group.addTask { await registry.run() } }
                 if configuration.readsCommands {
                     group.addTask { await InputReader(console: console, inbox: inbox).run() }
                 }
-                await agent(inbox, transport).run()
+                let failure = await agent.run()
                 group.cancelAll()
                 console.close()
-                try? await listener.close().get()
+                for port in [listener, control] { try? await port.close().get() }
+                return failure
             }
         } onGracefulShutdown: {
             inbox.put(.stopped)
@@ -50,6 +63,7 @@ struct DeviceService: Service {
         for way in discovery { await way.port.close() }
         await registry?.leave()
         await registry?.client.shutdown()
+        if let failure { throw failure }
     }
 }
 
@@ -79,19 +93,27 @@ extension DeviceService {
         return options
     }
 
-    private func agent(_ inbox: Inbox, _ transport: PeerTransport) -> Agent {
+    private func newAgent(_ inbox: Inbox, _ transport: PeerTransport, on loop: any EventLoop) throws -> Agent {
         var policy = PeerPolicy()
         policy.acceptsUnlisted = configuration.acceptsUnlisted
         policy.acceptsNeighbors = configuration.discovery.isOnNetwork
         policy.allowed = configuration.allowed
         let settings = AgentSettings(
             id: identity.id,
+            instance: instance,
             policy: policy,
             signaling: configuration.signaling,
             isInteractive: console.isTerminal,
-            loop: MultiThreadedEventLoopGroup.singleton.next()
+            loop: loop
         )
-        return Agent(settings: settings, inbox: inbox, console: console, transport: transport, logger: logger)
+        return try Agent(
+            settings: settings,
+            inbox: inbox,
+            console: console,
+            transport: transport,
+            disk: AgentDisk(path: directory.file("device.sqlite")),
+            logger: logger
+        )
     }
 
     /// A port that was asked for is the only one that will do.

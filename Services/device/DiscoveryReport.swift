@@ -9,7 +9,20 @@ struct DiscoveryReport: Sendable {
     let name: String
     let port: OpenDiscoveryPort
 
-    static func table(_ reports: [DiscoveryReport]) -> String {
+    static func answer(_ reports: [DiscoveryReport]) -> Answer {
+        Answer(text: table(reports), json: .array(reports.map(\.json)))
+    }
+
+    private var json: JSON {
+        let counts = port.counts
+        let skipped = counts.skipped.filter { $0.value > 0 }.map { ($0.key.name, JSON.integer($0.value)) }
+        return .object([
+            "by": .string(name), "accepted": .integer(counts.accepted), "answered": .integer(counts.answered),
+            "skipped": .object(Dictionary(skipped) { first, _ in first }),
+        ])
+    }
+
+    private static func table(_ reports: [DiscoveryReport]) -> String {
         if reports.isEmpty { return "no way of finding devices on the network is used (see 'device help run')" }
         var table = TextTable(["BY", "ACCEPTED", "ANSWERED", "SKIPPED"])
         for report in reports {

@@ -14,6 +14,9 @@ enum AgentEvent: Sendable {
     case discovered(DiscoveryEvent)
     case discovering([DiscoveryReport])
     case registry(RegistryContact.Change)
+    /// A program on this machine asks for something, or has left.
+    case asked(AgentCommand, ControlClient)
+    case askerLeft(Int)
     /// A line of the prompt or of the standard input.
     case line(String)
     case inputEnded
@@ -23,7 +26,7 @@ enum AgentEvent: Sendable {
 
 /// Where everything that the agent learns arrives, in one order; and what it asks of others.
 ///
-/// Unbounded as a queue, bounded by its sources: a peer has a window of texts, the input waits for each line's turn, and
+/// Unbounded as a queue, bounded by its sources: a peer is not read from while too much of it waits, the input waits for each line's turn, and
 /// of the registry there is one list at a time.
 struct Inbox: Sendable {
     let events: AsyncStream<AgentEvent>

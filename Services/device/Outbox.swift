@@ -17,10 +17,18 @@ struct Outbox: Equatable {
         case device(Directory.Entry)
     }
 
+    /// Who wants to know what became of it.
+    enum Asker: Equatable {
+        case prompt
+        /// A program, by its connection's number.
+        case program(Int)
+    }
+
     struct Errand: Equatable {
         let token: Int
         let kind: Kind
         var target: Target
+        let asker: Asker
         /// Until when it waits for the device to be there.
         let deadline: NIODeadline
     }
@@ -29,6 +37,8 @@ struct Outbox: Equatable {
     private var waiting: [Errand] = []
     private var underWay: [Int: Errand] = [:]
     private var lastToken = 0
+    /// When what is under way is looked at.
+    private var nextCheck: NIODeadline?
 
     /// At most `limit` errands wait.
     init(limit: Int) {
@@ -37,14 +47,21 @@ struct Outbox: Equatable {
 
     var isIdle: Bool { waiting.isEmpty && underWay.isEmpty }
     var nothingWaits: Bool { waiting.isEmpty }
+    /// Whether something of the prompt's waits.
+    var promptWaits: Bool { waiting.contains { $0.asker == .prompt } }
+
+    func holdsAny(of asker: Asker) -> Bool {
+        waiting.contains { $0.asker == asker } || underWay.values.contains { $0.asker == asker }
+    }
+
     /// When the next errand has waited for too long.
-    var nextDeadline: NIODeadline? { waiting.lazy.map(\.deadline).min() }
+    var nextDeadline: NIODeadline? { (waiting.map(\.deadline) + [nextCheck].compactMap(\.self)).min() }
 
     /// False if too much waits already.
-    mutating func add(_ kind: Kind, to target: Target, deadline: NIODeadline) -> Bool {
+    mutating func add(_ kind: Kind, to target: Target, for asker: Asker, deadline: NIODeadline) -> Bool {
         guard waiting.count < limit else { return false }
         lastToken += 1
-        waiting.append(Errand(token: lastToken, kind: kind, target: target, deadline: deadline))
+        waiting.append(Errand(token: lastToken, kind: kind, target: target, asker: asker, deadline: deadline))
         return true
     }
 
@@ -66,7 +83,13 @@ struct Outbox: Equatable {
                 for entry in entries {
                     lastToken += 1
                     resolved.append(
-                        Errand(token: lastToken, kind: errand.kind, target: .device(entry), deadline: errand.deadline)
+                        Errand(
+                            token: lastToken,
+                            kind: errand.kind,
+                            target: .device(entry),
+                            asker: errand.asker,
+                            deadline: errand.deadline
+                        )
                     )
                 }
             }
@@ -75,36 +98,42 @@ struct Outbox: Equatable {
         return ambiguous
     }
 
-    /// The errands that can be run: of the devices for which `isConnected` holds, as many texts at once as the window
-    /// of a connection allows.
+    /// The errands that can be run with their devices.
     ///
     /// They are under way until they are settled.
-    mutating func takeReady(_ isConnected: (DeviceID) -> Bool) -> [(DeviceID, Errand)] {
+    mutating func takeReady(_ isReady: (Errand, DeviceID) -> Bool) -> [(DeviceID, Errand)] {
         var ready: [(DeviceID, Errand)] = []
-        var room: [DeviceID: Int] = [:]
         waiting.removeAll { errand in
-            guard case .device(let entry) = errand.target, isConnected(entry.id) else { return false }
-            let left = room[entry.id] ?? PeerLimits.window - underWay.values.count { $0.target.id == entry.id }
-            guard left > 0 else { return false }
-            room[entry.id] = left - 1
-            ready.append((entry.id, errand))
+            guard let id = errand.target.id, isReady(errand, id) else { return false }
+            ready.append((id, errand))
             return true
         }
-        for (_, errand) in ready { underWay[errand.token] = errand }
+        for (_, errand) in ready {
+            underWay[errand.token] = errand
+            nextCheck = nextCheck ?? errand.deadline
+        }
         return ready
     }
 
     /// The errands whose device was not there in time.
-    ///
-    /// One for a connected device has its turn when others are settled.
-    mutating func takeExpired(at now: NIODeadline, _ isConnected: (DeviceID) -> Bool) -> [Errand] {
-        var expired: [Errand] = []
-        waiting.removeAll { errand in
-            guard errand.deadline <= now, errand.target.id.map(isConnected) != true else { return false }
-            expired.append(errand)
-            return true
-        }
+    mutating func takeExpired(at now: NIODeadline) -> [Errand] {
+        let expired = waiting.filter { $0.deadline <= now }
+        waiting.removeAll { $0.deadline <= now }
         return expired
+    }
+
+    /// The texts that are under way for too long to devices that are not there any more, in their order; they no longer
+    /// are under way.
+    mutating func takeOverdue(at now: NIODeadline, isThere: (DeviceID) -> Bool) -> [Errand] {
+        guard let check = nextCheck, check <= now else { return [] }
+        var overdue: [Errand] = []
+        for errand in underWay.values where errand.kind != .ping && errand.deadline <= now {
+            if let id = errand.target.id, isThere(id) { continue }
+            underWay[errand.token] = nil
+            overdue.append(errand)
+        }
+        nextCheck = underWay.isEmpty ? nil : now + .seconds(1)
+        return overdue.sorted { $0.token < $1.token }
     }
 
     /// Everything that waits, which no longer does.
@@ -113,11 +142,10 @@ struct Outbox: Equatable {
         return waiting
     }
 
-    /// An errand was not run after all, and waits again, before those that came after it.
-    mutating func putBack(_ token: Int) {
-        guard let errand = underWay.removeValue(forKey: token) else { return }
-        let place = waiting.firstIndex { $0.token > token } ?? waiting.endIndex
-        waiting.insert(errand, at: place)
+    /// Everything that is under way, in its order, which no longer is.
+    mutating func abandonUnderWay() -> [Errand] {
+        defer { underWay = [:] }
+        return underWay.values.sorted { $0.token < $1.token }
     }
 
     /// It is known what became of an errand.

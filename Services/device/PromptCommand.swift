@@ -1,14 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import MeshCore
 
-/// A line of the prompt, understood.
-enum PromptCommand: Equatable, Sendable {
+/// What an agent can be asked to do, at the prompt and by other programs.
+enum AgentCommand: Codable, Equatable, Sendable {
     case devices
     case peers
+    /// Each address of a device, and what became of the last dial.
+    case explain(String)
+    /// Who is master, and who agrees.
+    case master
     case discovery
     case send(to: String, text: String)
     case ping(String)
+    case set(key: String, value: Data)
+    case get(String)
+    case delete(String)
+    /// The keys that begin so, from after another on.
+    case keys(prefix: String, after: String?)
+    /// Tells each change of the keys that begin so.
+    case watch(String)
+}
+
+/// A line of the prompt, understood.
+enum PromptCommand: Equatable, Sendable {
+    case agent(AgentCommand)
+    case unwatch
     case help
     case exit
     case nothing
@@ -17,40 +35,70 @@ enum PromptCommand: Equatable, Sendable {
     ///
     /// A name with spaces stands in double quotes.
     init(_ line: String) throws(PromptFault) {
-        var rest = line.trimmed[...]
-        let word = Self.word(from: &rest)
-        switch word {
+        var rest = PromptWords(line)
+        switch rest.word() {
         case "": self = .nothing
-        case "devices": self = .devices
-        case "peers": self = .peers
-        case "discovery": self = .discovery
+        case "devices": self = .agent(.devices)
+        case "peers": self = .agent(.peers)
+        case "master": self = .agent(.master)
+        case "explain": self = .agent(.explain(try rest.needed("explain <name or id>")))
+        case "discovery": self = .agent(.discovery)
         case "help", "?": self = .help
         case "exit", "quit": self = .exit
-        case "ping":
-            let target = Self.word(from: &rest)
-            guard !target.isEmpty else { throw .incomplete("ping <name or id>") }
-            self = .ping(target)
+        case "ping": self = .agent(.ping(try rest.needed("ping <name or id>")))
         case "send":
-            let target = Self.word(from: &rest)
-            let text = String(rest).trimmed
-            guard !target.isEmpty, !text.isEmpty else { throw .incomplete("send <name, id or all> <text>") }
-            self = .send(to: target, text: text)
-        default: throw .unknown(word)
+            let form = "send <name, id or all> <text>"
+            self = .agent(.send(to: try rest.needed(form), text: try rest.neededRest(form)))
+        case "set":
+            let form = "set <key> <value>"
+            let key = try rest.needed(form)
+            self = .agent(.set(key: key, value: Data(try rest.neededRest(form).utf8)))
+        case "get": self = .agent(.get(try rest.needed("get <key>")))
+        case "del": self = .agent(.delete(try rest.needed("del <key>")))
+        case "keys": self = .agent(.keys(prefix: rest.word(), after: nil))
+        case "watch": self = .agent(.watch(rest.word()))
+        case "unwatch": self = .unwatch
+        case let word: throw .unknown(word)
         }
     }
 
+    /// The words that a line may begin with.
+    static let words = [
+        "devices", "peers", "explain", "master", "discovery", "send", "ping", "set", "get", "del", "keys", "watch",
+        "unwatch",
+        "help",
+        "exit",
+    ]
+
     static let explanation = """
         devices                  what the registry lists
-        peers                    the devices that are known, and the connections with them
+        peers                    the devices that are known, and the sessions with them
+        explain <name or id>     each address of a device, and what became of the last dial
+        master                   which device is master, and who agrees
         discovery                what came by each way of finding devices
         send <name or id> <text> sends a text; to 'all', to each device that is known
         ping <name or id>        measures a round trip
+        set <key> <value>        sets a key of the store that all devices share
+        get <key>                its value
+        del <key>                deletes it
+        keys [prefix]            the keys that have a value
+        watch [prefix]           tells each change from now on, until 'unwatch'
         help                     this
         exit                     leaves
         A name with spaces stands in double quotes. Of an id its first digits are enough.
         """
+}
 
-    private static func word(from rest: inout Substring) -> String {
+/// The words of a line.
+private struct PromptWords {
+    private var rest: Substring
+
+    init(_ line: String) {
+        rest = line[...].trimmed
+    }
+
+    /// The next word; empty where there is none.
+    mutating func word() -> String {
         if rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") {
             let word = rest[rest.index(after: rest.startIndex)..<end]
             rest = rest[rest.index(after: end)...].drop(while: \.isWhitespace)
@@ -59,6 +107,17 @@ enum PromptCommand: Equatable, Sendable {
         let word = rest.prefix { !$0.isWhitespace }
         rest = rest[word.endIndex...].drop(while: \.isWhitespace)
         return String(word)
+    }
+
+    mutating func needed(_ form: String) throws(PromptFault) -> String {
+        let word = word()
+        guard !word.isEmpty else { throw .incomplete(form) }
+        return word
+    }
+
+    func neededRest(_ form: String) throws(PromptFault) -> String {
+        guard !rest.isEmpty else { throw .incomplete(form) }
+        return String(rest)
     }
 }
 
@@ -70,16 +129,16 @@ enum PromptFault: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .unknown(let word):
-            "there is no command '\(word.printable)': there are devices, peers, discovery, send, ping, help and exit"
+            "there is no command '\(word.printable)': there are \(PromptCommand.words.dropLast().joined(separator: ", ")) and exit"
         case .incomplete(let form): "it is: \(form)"
         }
     }
 }
 
-extension String {
-    fileprivate var trimmed: String {
+extension Substring {
+    fileprivate var trimmed: Substring {
         guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
         else { return "" }
-        return String(self[first...last])
+        return self[first...last]
     }
 }

@@ -16,7 +16,9 @@ enum StandardStreams {
 
     /// Whether the number is a stream's at all: the runtime may have taken one that was free for a queue of events.
     static func isThere(_ stream: Int32) -> Bool {
-        var status = stat()
-        return fstat(stream, &status) == 0 && status.st_mode & S_IFMT != 0
+        guard fcntl(stream, F_GETFD) != -1 else { return false }
+        // Linux says so of what is no file; where there is no such link, no queue has a stream's number.
+        let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(stream)")
+        return link?.hasPrefix("anon_inode:") != true
     }
 }

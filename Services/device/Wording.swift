@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import MeshCore
 import NIOCore
 
@@ -60,6 +61,39 @@ enum Wording {
         let microseconds = time.nanoseconds / 1_000
         let tenths = (microseconds + 50) / 100
         return "\(tenths / 10).\(tenths % 10) ms"
+    }
+
+    /// What happened to a key.
+    static func change(_ entry: StoreEntry, by writer: String) -> Answer {
+        let key = entry.key.text.printable
+        let members: [String: JSON] = [
+            "key": .string(entry.key.text), "value": entry.value.map(json) ?? .null,
+            "writer": .string(entry.writer.description),
+        ]
+        let what = entry.value.map { "\(key) = \(value($0).prefix(200))" } ?? "\(key) is deleted"
+        return Answer(text: "\(what)  (\(writer.printable))", json: .object(members))
+    }
+
+    /// A value for people, without what could steer their terminal.
+    static func value(_ value: Data) -> String {
+        let text = String(decoding: value, as: UTF8.self)
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printableLine }
+            .joined(separator: "\n")
+    }
+
+    /// A value for programs: as text, and what is none in base 64.
+    static func json(_ value: Data) -> JSON {
+        String(validating: value, as: UTF8.self).map(JSON.string)
+            ?? .object(["base64": .string(value.base64EncodedString())])
+    }
+
+    /// An amount for people: `812 B`, `1.2 kB`, `34 MB`.
+    static func bytes(_ count: Int) -> String {
+        var (amount, unit) = (Double(count), 0)
+        while amount >= 999.5, unit < 4 { (amount, unit) = (amount / 1_000, unit + 1) }
+        let digits =
+            unit == 0 || amount >= 9.95 ? "\(Int(amount.rounded()))" : "\((amount * 10).rounded() / 10)"
+        return "\(digits) \(["B", "kB", "MB", "GB", "TB"][unit])"
     }
 
     private static func again(_ wait: TimeAmount?) -> String {

@@ -3,6 +3,7 @@
 import Foundation
 import Logging
 import MeshCore
+import MeshProgram
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -24,6 +25,13 @@ import Testing
             #expect(await eventually { garden.says("kitchen answered in ") })
             garden.inbox.put(.line("peers"))
             #expect(await eventually { garden.says("STATE") && garden.says("connected") })
+            for (agent, other) in [(kitchen, "garden"), (garden, "kitchen")] {
+                agent.inbox.put(.line("explain \(other)"))
+                #expect(await eventually { agent.says("signaling, proven") || agent.says("session, proven") })
+            }
+            #expect(kitchen.says("chosen: ") || garden.says("chosen: "))
+            kitchen.inbox.put(.line("master"))
+            #expect(await eventually { kitchen.says(" is master, term ") && kitchen.says("2 of 2 devices") })
             garden.inbox.put(.line("exit"))
             #expect(await eventually { kitchen.says("* garden (\(garden.id.short)) left") })
         }
@@ -74,15 +82,80 @@ import Testing
         }
     }
 
+    @Test func `what one sets, the other has, and is told of where it watches`() async throws {
+        try await withAgents { kitchen, garden in
+            kitchen.inbox.put(.line("set light off"))
+            #expect(await eventually { kitchen.said.contains("set light") })
+            garden.inbox.put(.line("watch l"))
+            kitchen.inbox.put(.listed([garden.record]))
+            garden.inbox.put(.listed([kitchen.record]))
+            #expect(await eventually { garden.says("* light = off  (kitchen)") })
+            kitchen.inbox.put(.line("set light on"))
+            #expect(await eventually { garden.says("* light = on  (kitchen)") })
+            garden.inbox.put(.line("get light"))
+            #expect(await eventually { garden.said.contains("on") })
+            garden.inbox.put(.line("del light"))
+            #expect(await eventually { garden.says("* light is deleted  (this device)") })
+            garden.inbox.put(.line("unwatch"))
+            garden.inbox.put(.line("get light"))
+            garden.inbox.put(.line("keys"))
+            #expect(
+                await eventually {
+                    garden.said.contains("there is no key 'light'") && garden.said.contains("no key has a value")
+                }
+            )
+            kitchen.inbox.put(.line("set \(String(repeating: "k", count: 513)) v"))
+            #expect(await eventually { kitchen.says("the key is not valid: it is longer than 512 bytes") })
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("send garden hello", .unavailable), ("ping garden", .unavailable), ("dance", .usage), ("send", .usage),
+            ("get light", .unavailable), ("set light on", nil), ("peers", nil), ("", nil),
+        ] as [(String, ProgramFailure.Kind?)]
+    )
+    func `a script learns from the exit code that a command was not done`(
+        line: String,
+        kind: ProgramFailure.Kind?
+    ) async throws {
+        try await withTemporaryDirectory { directory in
+            let agent = try await TestAgent(name: "kitchen", in: directory)
+            agent.inbox.put(.listed([]))
+            agent.inbox.put(.line(line))
+            agent.inbox.put(.inputEnded)
+            #expect(await agent.run()?.kind == kind)
+        }
+    }
+
+    @Test func `a script whose text is kept for later learns so, and the text is on the disk`() async throws {
+        try await withTemporaryDirectory { directory in
+            let garden = try await TestAgent(name: "garden", in: directory)
+            let kitchen = try await TestAgent(name: "kitchen", in: directory)
+            // It is known, and never there.
+            kitchen.inbox.put(.listed([garden.record]))
+            kitchen.inbox.put(.line("send garden later"))
+            kitchen.inbox.put(.inputEnded)
+            #expect(await kitchen.run()?.kind == .tryAgain)
+            #expect(kitchen.said.contains("garden is away: the text is kept until it is back"))
+            let texts = SQLiteTexts(file: try SQLiteFile(path: "\(directory)/kitchen.sqlite", durability: .synced))
+            #expect(try texts.load()[garden.id]?.kept.map(\.text) == ["later"])
+            garden.inbox.put(.stopped)
+            _ = await garden.run()
+        }
+    }
+
     /// Two agents on free ports that run while `body` does.
     private func withAgents(_ body: @Sendable (TestAgent, TestAgent) async throws -> Void) async throws {
-        let kitchen = try await TestAgent(name: "kitchen")
-        let garden = try await TestAgent(name: "garden")
-        try await withThrowingTaskGroup { group in
-            for agent in [kitchen, garden] { group.addTask { await agent.run() } }
-            try await body(kitchen, garden)
-            for agent in [kitchen, garden] { agent.inbox.put(.stopped) }
-            try await group.waitForAll()
+        try await withTemporaryDirectory { directory in
+            let kitchen = try await TestAgent(name: "kitchen", in: directory)
+            let garden = try await TestAgent(name: "garden", in: directory)
+            try await withThrowingTaskGroup { group in
+                for agent in [kitchen, garden] { group.addTask { _ = await agent.run() } }
+                try await body(kitchen, garden)
+                for agent in [kitchen, garden] { agent.inbox.put(.stopped) }
+                try await group.waitForAll()
+            }
         }
     }
 }
@@ -100,12 +173,12 @@ private final class TestAgent: Sendable {
         let said = Mutex<[String]>([])
     }
 
-    init(name: String) async throws {
-        let (inbox, lines) = (inbox, Lines())
+    init(name: String, in directory: String) async throws {
+        let (inbox, lines, instance) = (inbox, Lines(), UInt64.random(in: 1 ... .max))
         let identity = try Identity(commonName: name, now: .now)
         let transport = try PeerTransport(
             identity: identity,
-            greeting: PeerGreeting(name: name, version: "test", instance: 1)
+            greeting: PeerGreeting(name: name, version: "test", instance: instance)
         ) { inbox.put(.peer($0)) }
         listener = try await transport.listen(at: try #require(Endpoint("127.0.0.1:0")))
         self.lines = lines
@@ -127,17 +200,19 @@ private final class TestAgent: Sendable {
         )
         var settings = AgentSettings(
             id: identity.id,
+            instance: instance,
             policy: PeerPolicy(),
             signaling: SignalingAddress(argument: "http://127.0.0.1:8080"),
             isInteractive: false,
             loop: MultiThreadedEventLoopGroup.singleton.next()
         )
         settings.sendPatience = .milliseconds(500)
-        agent = Agent(
+        agent = try Agent(
             settings: settings,
             inbox: inbox,
             console: .recorder { line in lines.said.withLock { $0.append(line) } },
             transport: transport,
+            disk: AgentDisk(path: "\(directory)/\(name).sqlite"),
             logger: Logger(label: name)
         )
     }
@@ -146,8 +221,10 @@ private final class TestAgent: Sendable {
 
     func says(_ words: String) -> Bool { said.contains { $0.contains(words) } }
 
-    func run() async {
-        await agent.run()
+    /// Gives what a script would be told by the exit code.
+    func run() async -> ProgramFailure? {
+        let failure = await agent.run()
         try? await listener.close()
+        return failure
     }
 }

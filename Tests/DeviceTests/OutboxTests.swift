@@ -19,41 +19,34 @@ import Testing
         add(.word("kitchen"))
         #expect(outbox.resolve(Directory(entries: [])).isEmpty)
         #expect(outbox.resolve(Directory(entries: [kitchen])).isEmpty)
-        #expect(outbox.takeReady { _ in false }.isEmpty)
-        let ready = outbox.takeReady { _ in true }
+        #expect(outbox.takeReady { _, _ in false }.isEmpty)
+        let ready = outbox.takeReady { _, _ in true }
         #expect(ready.map(\.0) == [kitchen.id])
-        #expect(outbox.takeReady { _ in true }.isEmpty)
-        #expect(!outbox.isIdle && outbox.nothingWaits)
+        #expect(outbox.takeReady { _, _ in true }.isEmpty)
+        #expect(!outbox.isIdle && !outbox.promptWaits)
         #expect(outbox.settled(ready[0].1.token)?.kind == .text("hello"))
         #expect(outbox.settled(ready[0].1.token) == nil)
         #expect(outbox.isIdle)
     }
 
-    @Test mutating func `what waits for too long is over, but not for a connected device`() {
+    @Test mutating func `what waits for too long is over`() {
         add(.device(kitchen))
         #expect(outbox.nextDeadline == start + .seconds(10))
-        #expect(outbox.takeExpired(at: start + .seconds(9)) { _ in false }.isEmpty)
-        #expect(outbox.takeExpired(at: start + .seconds(10)) { _ in true }.isEmpty)
-        #expect(outbox.takeExpired(at: start + .seconds(10)) { _ in false }.count == 1)
+        #expect(outbox.takeExpired(at: start + .seconds(9)).isEmpty)
+        #expect(outbox.takeExpired(at: start + .seconds(10)).count == 1)
         #expect(outbox.isIdle)
     }
 
-    @Test mutating func `no more texts are under way than a connection takes, in their order`() {
-        for _ in 0..<(PeerLimits.window + 2) { add(.device(kitchen)) }
-        let ready = outbox.takeReady { _ in true }
-        #expect(ready.count == PeerLimits.window)
-        #expect(ready.map(\.1.token) == ready.map(\.1.token).sorted())
-        _ = outbox.settled(ready[0].1.token)
-        #expect(outbox.takeReady { _ in true }.count == 1)
-    }
-
-    @Test mutating func `what was not sent after all waits again, in its order`() {
+    @Test mutating func `the texts under way for too long are given back in their order, where the device is gone`() {
         for _ in 0..<3 { add(.device(kitchen)) }
-        let ready = outbox.takeReady { _ in true }.map(\.1.token)
-        outbox.putBack(ready[1])
-        outbox.putBack(ready[0])
-        outbox.putBack(99)
-        #expect(outbox.takeReady { _ in true }.map(\.1.token) == Array(ready.prefix(2)))
+        let ready = outbox.takeReady { _, _ in true }.map(\.1.token)
+        _ = outbox.settled(ready[1])
+        let late = start + .seconds(10)
+        #expect(outbox.takeOverdue(at: start) { _ in false }.isEmpty)
+        #expect(outbox.takeOverdue(at: late) { _ in true }.isEmpty)
+        #expect(outbox.takeOverdue(at: late) { _ in false }.isEmpty)
+        #expect(outbox.takeOverdue(at: late + .seconds(1)) { _ in false }.map(\.token) == [ready[0], ready[2]])
+        #expect(outbox.isIdle)
     }
 
     @Test mutating func `a word that means several devices is given back`() throws {
@@ -65,12 +58,12 @@ import Testing
 
     @Test mutating func `no more waits than the limit`() {
         for _ in 0..<100 { add(.device(kitchen)) }
-        let hasRoom = outbox.add(.ping, to: .device(kitchen), deadline: start)
+        let hasRoom = outbox.add(.ping, to: .device(kitchen), for: .prompt, deadline: start)
         #expect(!hasRoom)
     }
 
     private mutating func add(_ target: Outbox.Target) {
-        let hasRoom = outbox.add(.text("hello"), to: target, deadline: start + .seconds(10))
+        let hasRoom = outbox.add(.text("hello"), to: target, for: .prompt, deadline: start + .seconds(10))
         #expect(hasRoom)
     }
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
 import MeshCore
 import Testing
 
 @testable import device
 
 @Suite struct SessionBoardTests {
-    @Test func `only what is new wakes who reports it`() async {
+    @Test func `only what is new wakes who reports it`() async throws {
         let board = SessionBoard()
-        let id = DeviceID(of: P256.Signing.PrivateKey().publicKey)
+        let id = try #require(Self.id(1))
         #expect(board.report == SessionReport([:]))
         board.show([:])
         board.show([id: .direct])
@@ -22,10 +21,12 @@ import Testing
         #expect(board.report == SessionReport([id: .relayed]))
     }
 
-    @Test func `a report has no more sessions than the registry takes`() {
+    @Test func `a report has no more sessions than the registry takes`() throws {
         let board = SessionBoard()
-        let ids = (0..<80).map { _ in DeviceID(of: P256.Signing.PrivateKey().publicKey) }
+        let ids = (10..<90).compactMap(Self.id)
         board.show(Dictionary(uniqueKeysWithValues: ids.map { ($0, .direct) }))
         #expect(board.report.sessions?.count == SessionReport.maximum)
     }
+
+    private static func id(_ number: Int) -> DeviceID? { DeviceID("00000000-0000-8000-8000-0000000000\(number + 10)") }
 }

@@ -95,8 +95,8 @@ def send(prepared, **change):
         setattr(prepared, name, value)
     with requests.Session() as session:
         answer = session.send(prepared, timeout=10)
-    cause = answer.json().get("cause") if answer.content else None
-    return answer.status_code, cause
+    content = answer.json() if answer.content else None
+    return answer.status_code, content.get("cause") if isinstance(content, dict) else None
 
 
 def expect(what, found, wanted):

@@ -66,6 +66,72 @@ import Darwin
         }
     }
 
+    @Test
+    func
+        `texts for a device that is away are kept, also over a restart, and arrive once when it is back`()
+        async throws
+    {
+        try await withTemporaryDirectory { directory in
+            let (server, url) = try await signalingServer(in: directory)
+            defer { server.kill() }
+            let kitchen = try device("kitchen", in: directory, url)
+            defer { kitchen.kill() }
+            let garden = try device("garden", in: directory, url)
+            #expect(
+                await eventually {
+                    kitchen.says("* connected to garden ") && garden.says("* connected to kitchen ")
+                }
+            )
+            garden.kill()
+            #expect(await eventually { kitchen.says("* lost garden ") })
+            #expect(
+                try await send(["send", "garden", "first"], by: "kitchen", in: directory).says(
+                    "is away: the text is kept"
+                )
+            )
+            kitchen.kill()
+            let again = try device("kitchen", in: directory, url)
+            defer { again.kill() }
+            #expect(await eventually { again.says("listening at") })
+            #expect(
+                try await send(["send", "garden", "second"], by: "kitchen", in: directory).exitCode == 0
+            )
+            let back = try device("garden", in: directory, url)
+            defer { back.kill() }
+            #expect(await eventually { back.says("kitchen: first\nkitchen: second\n") })
+            #expect(await eventually { again.says("2 texts that were kept for it") })
+            #expect(back.count("kitchen: ") == 2)
+        }
+    }
+
+    /// A text is given to an agent that runs.
+    private func send(
+        _ words: [String],
+        by name: String,
+        in directory: String
+    ) async throws
+        -> ProgramProcess
+    {
+        let process = try ProgramProcess("device", words + ["--state-dir", "\(directory)/\(name)"])
+        #expect(await eventually { !process.isRunning })
+        return process
+    }
+
+    @Test func `a script with a line that is no command says so in its exit code, and on standard error`() async throws
+    {
+        try await withTemporaryDirectory { directory in
+            let script = try device("script", in: directory, "http://127.0.0.1:1", ["--listen", "127.0.0.1:0"])
+            defer { script.kill() }
+            try script.type("dance")
+            script.endInput()
+            #expect(await eventually { !script.isRunning })
+            #expect(script.exitCode == 64)
+            #expect(
+                script.log.contains("device: not all that the input asks for was done: there is no command 'dance'")
+            )
+        }
+    }
+
     @Test func `what keeps an agent from starting is told in a line, with what to do`() async throws {
         try await withTemporaryDirectory { directory in
             let nobody = "http://127.0.0.1:1"

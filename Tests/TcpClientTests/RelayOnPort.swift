@@ -16,12 +16,14 @@ import Testing
 /// It knows alice and bob, whose password is `secret`.
 final class RelayOnPort {
     private let directory: String
+    private let history: Int
     private var identity: Identity
     private(set) var endpoint: Endpoint
     private var running: (group: ServiceGroup, end: Task<Void, any Error>)?
 
-    init(directory: String) throws {
+    init(directory: String, history: Int) throws {
         self.directory = directory
+        self.history = history
         identity = try Identity(commonName: "relay of tests", now: .now)
         endpoint = try #require(Endpoint("127.0.0.1:0"))
         let accounts = ["alice", "bob"].map { "\($0):\(Self.hash)\n" }.joined()
@@ -34,6 +36,7 @@ final class RelayOnPort {
         logger.logLevel = .critical
         var place = Relay.Place(host: endpoint.host, port: endpoint.port)
         place.loginTime = .seconds(20)
+        place.rooms.history = history
         let database = directory + "/messages.sqlite"
         let relay = Relay(
             place: place,
@@ -73,10 +76,13 @@ final class RelayOnPort {
 }
 
 extension RelayOnPort {
-    /// Runs `body` with a relay that is running, and stops it.
-    static func run(_ body: (RelayOnPort, _ directory: String) async throws -> Void) async throws {
+    /// Runs `body` with a relay that is running, and stops it; a newcomer to a room is shown `history` messages.
+    static func run(
+        history: Int = 1_000,
+        _ body: (RelayOnPort, _ directory: String) async throws -> Void
+    ) async throws {
         try await withTemporaryDirectory { directory in
-            let relay = try RelayOnPort(directory: directory)
+            let relay = try RelayOnPort(directory: directory, history: history)
             try await relay.start()
             do {
                 try await body(relay, directory)

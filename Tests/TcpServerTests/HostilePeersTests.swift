@@ -137,7 +137,7 @@ import Testing
 
     @Test func `a guest who has waited long makes room for the next, and is told so`() async throws {
         // Two places for guests.
-        try await RunningRelay.run(.ofTests(maximumConnections: 20, dialectTime: .milliseconds(1))) { relay in
+        try await RunningRelay.run(.ofTests(maximumConnections: 20, dialectTime: .milliseconds(300))) { relay in
             let silent = try await relay.connect(.tls)
             let lines = try await relay.connect()
             try await silent.hears("Enter username: ")

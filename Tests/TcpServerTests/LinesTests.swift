@@ -66,7 +66,9 @@ import Testing
 
     @Test(arguments: [RelayPeer.Manner.plain, .tls])
     func `who ends the input gets the whole history, however slowly it is read`(manner: RelayPeer.Manner) async throws {
-        try await RunningRelay.run(.ofTests(dialectTime: .milliseconds(500))) { relay in
+        var place = Relay.Place.ofTests(dialectTime: .milliseconds(500))
+        place.tellsLinesPresence = true
+        try await RunningRelay.run(place) { relay in
             let bob = try await relay.lines(as: "bob")
             let line = String(repeating: "x", count: 20_000)
             let texts = (0..<300).map { "\($0) \(line)\n" }.joined()
@@ -79,14 +81,11 @@ import Testing
             try await alice.send("alice\nsecret\n")
             try await alice.endInput()
             // She is in the room, and stays there until she has read everything.
-            let other = try await relay.connect()
-            let isSeen = try await eventually {
-                try await other.send("alice\nsecret\n")
-                return other.text.contains("already logged in")
-            }
-            #expect(isSeen)
+            try await bob.hears("alice joined.\n")
+            #expect(!bob.text.contains("alice left.\n"))
             try await alice.readAgain()
             try await alice.isLeft()
+            try await bob.hears("alice left.\n")
             let numbers = alice.text.split(separator: "\n").dropFirst(2).map { $0.split(separator: " ")[1] }
             #expect(numbers == (0..<300).map { "\($0)" } + ["last"])
         }

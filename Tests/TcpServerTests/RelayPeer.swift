@@ -209,7 +209,6 @@ private final class TranscriptHandler: ChannelInboundHandler {
 
 extension RelayPeer {
     /// How many of its messages were accepted or refused.
-    /// How many of its messages were accepted or refused.
     var answers: Int { events.count { $0.accepted != nil || $0.error != nil } }
 
     func publish(_ count: Int) async throws {

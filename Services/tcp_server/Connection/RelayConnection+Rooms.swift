@@ -9,13 +9,14 @@ import SwiftProtobuf
 extension RelayConnection {
     func publish(_ publication: RelaySession.Publication) {
         guard let occupant else { return }
-        guard publication.room.owner != nil || reader(of: publication.room) != nil else {
+        let room = reader(of: publication.room)?.room
+        guard publication.room.owner != nil || room != nil else {
             return refuse(.notInRoom, "join \(publication.room) first", publication.room, publication.clientMessageID)
         }
         if let meter = occupant.meter, let wait = meter.take() {
             return refuse(publication, until: wait, meter.rate)
         }
-        surroundings.rooms.publish(publication, by: occupant.author, from: self)
+        surroundings.rooms.publish(publication, in: room, by: occupant.author, from: self)
     }
 
     func join(_ name: RoomName) {

@@ -85,4 +85,4 @@ extension Room {
 }
 
 /// What a reader is given at a time, in bytes.
-let readerChunk = 64 * 1_024
+let readerChunk = 256 * 1_024

@@ -13,22 +13,33 @@ extension Rooms {
     /// Takes a message; its acknowledgement or refusal comes to `connection` when the store has answered.
     ///
     /// The same id from the same account gets the place that it got before.
-    func publish(_ publication: RelaySession.Publication, by author: Author, from connection: RelayConnection) {
+    func publish(
+        _ publication: RelaySession.Publication,
+        in room: Room?,
+        by author: Author,
+        from connection: RelayConnection
+    ) {
         connection.waitsForStore()
-        take(Sent(publication: publication, author: author, connection: connection))
+        let id = publication.clientMessageID
+        let key = PublishedMessages.Key(id, by: author.account)
+        if let owner = publication.room.owner, !accountExists(owner) {
+            // But what was accepted is, whoever has gone since.
+            if let place = key.flatMap(published.place), place.sequence > 0 {
+                return connection.accepted(accepted(id, place))
+            }
+            return connection.refused(id, .noSuchUser, "there is no account \(owner)")
+        }
+        guard let room = room ?? self.room(publication.room) else {
+            return connection.refused(id, .tooManyRooms, "there are too many rooms")
+        }
+        take(Sent(publication: publication, room: room, author: author, connection: connection, key: key))
     }
 
     private func take(_ sent: Sent) {
-        let (id, name) = (sent.publication.clientMessageID, sent.publication.room)
-        if let place = published.place(of: id, by: sent.author.account) {
+        if let key = sent.key, let place = published.began(key, in: sent.room.name, now: loop.now) {
             if place.sequence == 0 { return repeated.append(sent) }
-            return sent.connection.accepted(accepted(id, place))
+            return sent.connection.accepted(accepted(sent.publication.clientMessageID, place))
         }
-        if let owner = name.owner, !accountExists(owner) {
-            return sent.connection.refused(id, .noSuchUser, "there is no account \(owner)")
-        }
-        guard room(name) != nil else { return sent.connection.refused(id, .tooManyRooms, "there are too many rooms") }
-        published.published(id, by: sent.author.account, at: .init(room: name, sequence: 0), now: loop.now)
         waiting.append(sent)
         waitingBytes += sent.bytes
         guard !isStoring, !isStoringScheduled else { return }
@@ -61,12 +72,15 @@ extension Rooms {
         let time = MessageTime(date: .now)
         var drafts: [RoomDrafts] = []
         var places: [RoomName: Int] = [:]
+        var last: (room: Room, place: Int)?
         let order = sent.map { sent in
-            let name = sent.publication.room
-            let place = places[name] ?? drafts.count
+            let room = sent.room
+            // Most often it is the room of the one before.
+            let place = last?.room === room ? last?.place ?? 0 : places[room.name] ?? drafts.count
+            last = (room, place)
             if place == drafts.count {
-                places[name] = place
-                drafts.append(RoomDrafts(room: name, log: rooms[name]?.log.id ?? 0, drafts: []))
+                places[room.name] = place
+                drafts.append(RoomDrafts(room: room.name, log: room.log.id, drafts: []))
             }
             drafts[place].drafts.append(
                 MessageDraft(
@@ -130,10 +144,9 @@ extension Rooms {
         for (sent, room) in zip(sent, rooms) where room < sequences.count {
             let sequence = sequences[room][next[room]]
             next[room] += 1
-            let (id, place) = (sent.publication.clientMessageID, sent.publication.room)
-            let stored = PublishedMessages.Place(room: place, sequence: sequence)
-            published.published(id, by: sent.author.account, at: stored, now: loop.now)
-            sent.connection.accepted(accepted(id, stored))
+            if let key = sent.key { published.finished(key, at: sequence) }
+            let place = PublishedMessages.Place(room: sent.room.name, sequence: sequence)
+            sent.connection.accepted(accepted(sent.publication.clientMessageID, place))
         }
         for room in news { pump(room) }
         for sent in sent { sent.connection.settled() }
@@ -150,7 +163,7 @@ extension Rooms {
         self.fault = fault
         for sent in sent {
             let id = sent.publication.clientMessageID
-            published.failed(id, by: sent.author.account)
+            if let key = sent.key { published.failed(key) }
             sent.connection.refused(id, .notStored, "the relay can't store messages now; send it again later")
         }
         for sent in sent { sent.connection.settled() }

@@ -48,8 +48,11 @@ final class Rooms {
 
     struct Sent {
         let publication: RelaySession.Publication
+        let room: Room
         let author: Author
         let connection: RelayConnection
+        /// Nil for a message without an id.
+        let key: PublishedMessages.Key?
 
         /// Roughly what it takes in memory.
         var bytes: Int { publication.body.bytes + publication.clientMessageID.utf8.count + 256 }
@@ -77,7 +80,8 @@ final class Rooms {
             rooms[room.room] = Room(log)
         }
         for publication in stored.published {
-            published.published(publication.id, by: publication.account, at: publication.place, now: now)
+            guard let key = PublishedMessages.Key(publication.id, by: publication.account) else { continue }
+            published.remember(key, at: publication.place, now: now)
         }
     }
 

@@ -81,15 +81,6 @@ import Testing
     @Test(
         arguments: [
             (.greeting(PeerGreeting(name: "bob", version: "1", instance: 2)), .secondGreeting),
-            (.text("", 1), .invalidText(.empty)),
-            (.text("a\u{1B}[2J", 1), .invalidText(.controlCharacter)),
-            (.text(String(repeating: "x", count: 32_001), 1), .invalidText(.tooLong(limit: 32_000))),
-            (.text("a", 0), .wrongNumber(expected: 1, received: 0)),
-            (.text("a", 2), .wrongNumber(expected: 1, received: 2)),
-            (.text("a", .max), .wrongNumber(expected: 1, received: .max)),
-            (.acknowledgement(1), .wrongAcknowledgement),
-            (.acknowledgement(0), .wrongAcknowledgement),
-            (.acknowledgement(.max), .wrongAcknowledgement),
             (.answer(1), .wrongAnswer),
         ] as [(WirePeerMessage, PeerViolation)]
     )
@@ -113,36 +104,27 @@ import Testing
         #expect(connection.received(.greeting(greeting), at: start) == violated(.invalidName(fault)))
     }
 
-    @Test func `texts are numbered from 1, acknowledged when shown, and reported`() {
+    @Test func `what is neither greeting, heartbeat nor goodbye is passed on, in both directions`() {
         var connection = established()
-        #expect(connection.textSubmitted("one", token: 7, sent: .init(), at: start) == [.send(.text("one", 1))])
-        #expect(connection.textSubmitted("two", token: 8, sent: .init(), at: start) == [.send(.text("two", 2))])
-        #expect(connection.received(.acknowledgement(2), at: start) == [.delivered(7), .delivered(8)])
-        #expect(connection.received(.text("hi", 1), at: start) == [.show("hi")])
-        #expect(connection.textShown(at: start) == [.send(.acknowledgement(1))])
-        #expect(connection.textShown(at: start) == [])
+        let messages: [WirePeerMessage] = [.text("one", 1), .acknowledgement(1)]
+        #expect(connection.submitted(messages, at: start) == messages.map(Action.send))
+        for message in messages {
+            #expect(connection.received(message, at: start) == [.deliver(message)])
+        }
     }
 
-    @Test func `what was not acknowledged is reported when the connection ends`() {
+    @Test func `what is asked of a connection that has ended is answered at once`() {
         var connection = established()
-        _ = connection.textSubmitted("one", token: 7, sent: .init(), at: start)
         _ = connection.pingRequested(token: 9, at: start)
-        #expect(connection.inputClosed() == [.unanswered(9), .notDelivered(7), .close(.lost)])
-        #expect(connection.textSubmitted("two", token: 8, sent: .init(), at: start) == [.notSent(8)])
+        #expect(connection.inputClosed() == [.unanswered(9), .close(.lost)])
+        #expect(connection.submitted([.text("two", 1)], at: start) == [])
         #expect(connection.pingRequested(token: 10, at: start) == [.unanswered(10)])
     }
 
-    @Test func `no more texts are under way than the window holds, in either direction`() {
+    @Test func `a peer that takes nothing in is given up`() {
         var connection = established()
-        for number in 1...PeerLimits.window {
-            let sent = connection.textSubmitted("x", token: number, sent: .init(), at: start)
-            #expect(sent == [.send(.text("x", UInt64(number)))])
-            #expect(connection.received(.text("x", UInt64(number)), at: start) == [.show("x")])
-        }
-        #expect(connection.textSubmitted("x", token: 99, sent: .init(), at: start) == [.notSent(99)])
-        let actions = connection.received(.text("x", UInt64(PeerLimits.window) + 1), at: start)
-        #expect(actions.first == .send(.goodbye(.protocolViolation)))
-        #expect(actions.last == .close(.violation(.tooManyTexts)))
+        #expect(connection.stalled() == [.close(.stalled)])
+        #expect(connection.stalled() == [])
     }
 
     @Test func `a heartbeat is sent after a period of silence, and its answer measures the way`() {
@@ -155,19 +137,18 @@ import Testing
                 == [.answered(nil, roundTrip: .milliseconds(30))]
         )
         // A text takes the place of a heartbeat.
-        _ = connection.textSubmitted("x", token: 1, sent: .init(), at: start + .seconds(9))
+        _ = connection.submitted([.text("x", 1)], at: start + .seconds(9))
         #expect(connection.timerFired(at: start + .seconds(10)) == [.setTimer(start + .seconds(14))])
         #expect(connection.received(.heartbeat(5), at: start + .seconds(11)) == [.send(.answer(5))])
     }
 
     @Test func `a peer that is silent for three heartbeats is dead`() {
         var connection = established()
-        _ = connection.textSubmitted("x", token: 1, sent: .init(), at: start)
         _ = connection.timerFired(at: start + .seconds(5))
         _ = connection.timerFired(at: start + .seconds(10))
         #expect(
             connection.timerFired(at: start + .seconds(15))
-                == [.send(.goodbye(.silent)), .notDelivered(1), .close(.silent(.seconds(15)))]
+                == [.send(.goodbye(.silent)), .close(.silent(.seconds(15)))]
         )
     }
 
@@ -179,40 +160,27 @@ import Testing
         )
     }
 
-    @Test func `a goodbye waits for what is under way in both directions`() {
+    @Test func `a goodbye is answered, and with the answer the connection ends`() {
         var connection = established()
-        _ = connection.textSubmitted("x", token: 1, sent: .init(), at: start)
         #expect(
             connection.closeRequested(.leaving, at: start) == [
                 .send(.goodbye(.leaving)), .setTimer(start + .seconds(1)),
             ]
         )
-        #expect(connection.textSubmitted("y", token: 2, sent: .init(), at: start) == [.notSent(2)])
-        #expect(connection.received(.text("late", 1), at: start) == [.show("late")])
-        #expect(connection.received(.acknowledgement(1), at: start) == [.delivered(1)])
-        #expect(connection.received(.goodbye(.unspecified), at: start) == [])
-        #expect(connection.textShown(at: start) == [.send(.acknowledgement(1)), .close(.closed(.leaving))])
-    }
-
-    @Test func `a goodbye is answered, and ends the connection when all is settled`() {
-        var connection = established()
-        _ = connection.textSubmitted("x", token: 1, sent: .init(), at: start)
-        #expect(
-            connection.received(.goodbye(.leaving), at: start)
-                == [.send(.goodbye(.unspecified)), .setTimer(start + .seconds(1))]
-        )
-        #expect(connection.received(.text("more", 1), at: start).last == .close(.violation(.afterGoodbye)))
+        #expect(connection.submitted([.text("y", 1)], at: start) == [])
+        #expect(connection.received(.acknowledgement(1), at: start) == [.deliver(.acknowledgement(1))])
+        #expect(connection.received(.goodbye(.unspecified), at: start) == [.close(.closed(.leaving))])
         var other = established()
-        _ = other.textSubmitted("x", token: 1, sent: .init(), at: start)
-        _ = other.received(.goodbye(.leaving), at: start)
-        #expect(other.received(.acknowledgement(1), at: start) == [.delivered(1), .close(.goodbye(.leaving))])
+        #expect(
+            other.received(.goodbye(.leaving), at: start)
+                == [.send(.goodbye(.unspecified)), .close(.goodbye(.leaving))]
+        )
     }
 
     @Test func `a goodbye that is not answered ends after a while`() {
         var connection = established()
-        _ = connection.textSubmitted("x", token: 1, sent: .init(), at: start)
         _ = connection.closeRequested(.duplicate, at: start)
-        #expect(connection.timerFired(at: start + .seconds(1)) == [.notDelivered(1), .close(.closed(.duplicate))])
+        #expect(connection.timerFired(at: start + .seconds(1)) == [.close(.closed(.duplicate))])
     }
 
     private func violated(_ violation: PeerViolation) -> [Action] {

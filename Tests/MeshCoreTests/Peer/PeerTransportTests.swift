@@ -3,6 +3,7 @@
 import Foundation
 import MeshCore
 import NIOCore
+import NIOPosix
 import NIOSSL
 import TestSupport
 import Testing
@@ -16,10 +17,10 @@ import Testing
             let link = try #require(alice.links.first)
             #expect(link.id == bob.id)
             #expect(try #require(bob.links.first).id == alice.id)
-            link.submit("hello", token: 1)
-            bob.links.first?.submit("hi", token: 2)
+            link.send("hello")
+            bob.links.first?.send("hi")
             #expect(await eventually { bob.texts == ["hello"] && alice.texts == ["hi"] })
-            #expect(await eventually { alice.delivered == [1] && bob.delivered == [2] })
+            #expect(await eventually { alice.acknowledged == 1 && bob.acknowledged == 1 })
             link.ping(token: 3)
             #expect(await eventually { alice.roundTrips == 1 })
             link.close(.leaving)
@@ -27,18 +28,20 @@ import Testing
         }
     }
 
-    @Test func `a window full of the longest texts arrives in both directions at once`() async throws {
+    @Test func `as many of the longest texts as may wait arrive in both directions at once`()
+        async throws
+    {
         let (alice, bob) = (try TransportDevice(name: "alice"), try TransportDevice(name: "bob"))
         try await withListener(bob) { endpoint in
             alice.transport.dial(bob.id, [endpoint])
             #expect(await eventually { alice.links.count == 1 && bob.links.count == 1 })
             let text = String(repeating: "x", count: PeerLimits.text)
-            for token in 1...PeerLimits.window {
-                alice.links.first?.submit(text, token: token)
-                bob.links.first?.submit(text, token: token)
+            let count = PeerLimits.pendingBytes / PeerLimits.text
+            for number in 1...count {
+                alice.links.first?.send(text, number)
+                bob.links.first?.send(text, number)
             }
-            let all = Array(1...PeerLimits.window)
-            #expect(await eventually { alice.delivered == all && bob.delivered == all })
+            #expect(await eventually { alice.acknowledged == count && bob.acknowledged == count })
             alice.links.first?.close(.leaving)
         }
     }
@@ -65,6 +68,23 @@ import Testing
         #expect(await eventually { alice.faults == [.notReached(nobody, "Connection refused")] })
         alice.transport.dial(bob.id, [])
         #expect(await eventually { alice.faults.last == .noAddress })
+    }
+
+    @Test func `of addresses that race the first that proves the id wins, and the others are cancelled`() async throws {
+        let (alice, bob) = (try TransportDevice(name: "alice"), try TransportDevice(name: "bob"))
+        // Takes connections in, and says nothing.
+        let mute = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = UInt16(try #require(mute.localAddress?.port))
+        let silent = try #require(Endpoint(host: "127.0.0.1", port: port))
+        try await withListener(bob) { endpoint in
+            alice.transport.dial(bob.id, [silent, endpoint])
+            #expect(await eventually { alice.names == ["bob"] && bob.names == ["alice"] })
+            #expect(alice.reports.map { $0.results.map(\.outcome) } == [[.cancelled, .chosen]])
+            #expect(bob.links.count == 1)
+            alice.links.first?.close(.leaving)
+        }
+        try await mute.close()
     }
 
     @Test func `who is refused is told why before the greeting`() async throws {
@@ -164,9 +184,8 @@ import Testing
         try await withListener(bob) { endpoint in
             let peer = try await greeted(alice, at: endpoint)
             #expect(await eventually { bob.links.count == 1 })
-            bob.links.first?.submit("lost", token: 1)
             try await peer.closeOutput()
-            #expect(await eventually { bob.ends == [.lost] && bob.notDelivered == [1] })
+            #expect(await eventually { bob.ends == [.lost] })
             await peer.close()
         }
     }

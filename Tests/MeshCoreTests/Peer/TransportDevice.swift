@@ -12,12 +12,29 @@ final class TransportDevice: Sendable {
         var links: [PeerLink] = []
         var greetings: [PeerGreeting] = []
         var texts: [String] = []
-        var delivered: [Int] = []
-        var notDelivered: [Int] = []
+        var acknowledged: UInt64 = 0
         var roundTrips = 0
+        var reports: [DialReport] = []
         var faults: [DialFault] = []
         var turnedAway: [String] = []
         var ends: [PeerEnd] = []
+
+        /// Acknowledges each text.
+        mutating func take(_ messages: [WirePeerMessage], from link: PeerLink) {
+            for message in messages {
+                switch message.body {
+                case .acknowledgement(let acknowledgement): acknowledged = acknowledgement.number
+                case nil:
+                    texts.append(message.message)
+                    link.send([.acknowledgement(message.number)])
+                case .greeting, .heartbeat, .heartbeatAnswer, .goodbye, .resume, .storeDigest,
+                    .storeRequest,
+                    .storeAnswer, .storePush, .probe,
+                    .probeAnswer, .masterClaim:
+                    break
+                }
+            }
+        }
     }
 
     let identity: Identity
@@ -44,35 +61,41 @@ final class TransportDevice: Sendable {
     var links: [PeerLink] { told.told.withLock(\.links) }
     var names: [String] { told.told.withLock { $0.greetings.map(\.name) } }
     var texts: [String] { told.told.withLock(\.texts) }
-    var delivered: [Int] { told.told.withLock(\.delivered) }
-    var notDelivered: [Int] { told.told.withLock(\.notDelivered) }
+    var acknowledged: UInt64 { told.told.withLock(\.acknowledged) }
     var roundTrips: Int { told.told.withLock(\.roundTrips) }
+    var reports: [DialReport] { told.told.withLock(\.reports) }
     var faults: [DialFault] { told.told.withLock(\.faults) }
     var turnedAway: [String] { told.told.withLock(\.turnedAway) }
     var ends: [PeerEnd] { told.told.withLock(\.ends) }
 
     private static func note(_ event: PeerEvent, in shared: Shared, admits: Bool) {
-        let shown = shared.told.withLock { told -> PeerLink? in
+        shared.told.withLock { told in
             switch event {
             case .greeted(let link, let greeting):
                 told.links.append(link)
                 told.greetings.append(greeting)
                 if admits, link.facts.direction == .inbound { link.admit() }
+            case .dialed(_, let report): told.reports.append(report)
             case .dialFailed(_, let fault): told.faults.append(fault)
             case .turnedAway(_, let reason): told.turnedAway.append(reason)
-            case .text(let connection, let text):
-                told.texts.append(text)
-                return told.links.first { $0.facts.number == connection }
-            case .delivered(let token): told.delivered.append(token)
-            case .notSent(let token, _), .notDelivered(let token): told.notDelivered.append(token)
+            case .messages(let connection, let messages, let size):
+                guard let link = told.links.first(where: { $0.facts.number == connection }) else { return }
+                told.take(messages, from: link)
+                link.taken(size)
             case .answered: told.roundTrips += 1
             case .unanswered: break
             case .ended(_, let end): told.ends.append(end)
             }
-            return nil
         }
-        shown?.textShown()
     }
+}
+
+extension PeerTransport {
+    func dial(_ id: DeviceID, _ endpoints: [Endpoint]) { dial(id, DialPlan(endpoints)) }
+}
+
+extension PeerLink {
+    func send(_ text: String, _ number: Int = 1) { send([.text(text, UInt64(number))]) }
 }
 
 /// A device that listens on a free port while `body` runs.

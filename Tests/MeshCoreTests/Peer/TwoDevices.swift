@@ -179,7 +179,7 @@ struct TwoDevices {
                 let fault = DialFault.ended(endpoint, reason)
                 perform(nodes[node].table.dialFailed(other, fault, at: now, using: &generator), at: node)
             }
-        case .show, .delivered, .notSent, .notDelivered, .answered, .unanswered: break
+        case .deliver, .answered, .unanswered: break
         }
     }
 

@@ -196,8 +196,9 @@ private struct World {
 
     private mutating func publish(_ publication: RelaySession.Publication, _ number: Int) {
         let (author, id) = (clients[number].author, publication.clientMessageID)
-        var place = published.place(of: id, by: author.account)
+        guard let key = PublishedMessages.Key(id, by: author.account) else { return }
         let room = publication.room
+        var place = published.began(key, in: room, now: now)
         if place == nil, case .text(let text) = publication.body, var log = logs[room] {
             let draft = MessageDraft(author: author, clientMessageID: id, body: .text(text), time: MessageTime())
             log.append(MessageBatch([draft], in: room, from: log.head + 1))
@@ -206,7 +207,7 @@ private struct World {
             place = .init(room: room, sequence: log.head)
         }
         guard let place else { return }
-        published.published(id, by: author.account, at: place, now: now)
+        published.finished(key, at: place.sequence)
         clients[number].fromRelay.append(
             .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = (id, room.description, place.sequence) })
         )

@@ -10,26 +10,19 @@ import SwiftProtobuf
 /// dialer                                acceptor
 /// preamble, greeting            →
 ///                               ←       greeting, once the dialer is admitted
-/// texts 1, 2, …, heartbeats     ↔       acknowledgements, answers
+/// messages, heartbeats          ↔       messages, answers
 /// goodbye                       →
-///                               ←       acknowledgements of what came before, goodbye
+///                               ←       goodbye
 /// ```
 ///
-/// After its goodbye a side sends no text, but still acknowledges: so when a connection has ended in order, both sides
-/// know of each text whether it arrived.
+/// What the messages are, it does not know: ``PeerSession`` and others do, which outlive it.
 package struct PeerConnection: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         case send(WirePeerMessage)
         /// The other side greeted. Where it dialed, it waits for ``admitted(at:)``, or to be closed.
         case greeted(PeerGreeting)
-        /// A text is to be shown, and ``textShown(at:)`` called when it was.
-        case show(String)
-        /// The text that was submitted with this token was shown.
-        case delivered(Int)
-        /// The text was not sent, as the connection takes none any more: another one may try.
-        case notSent(Int)
-        /// The text is not known to have been shown, and this connection will not learn it.
-        case notDelivered(Int)
+        /// A message for those that outlive the connection.
+        case deliver(WirePeerMessage)
         /// The peer answered a heartbeat, or the ping with this token.
         case answered(Int?, roundTrip: TimeAmount)
         case unanswered(Int)
@@ -45,8 +38,8 @@ package struct PeerConnection: Equatable, Sendable {
         /// The dialer greeted, and whether it stays is being decided.
         case waitingForAdmission(until: NIODeadline)
         case established
-        /// A goodbye of ours has passed, and perhaps one of theirs.
-        case leaving(PeerEnd, until: NIODeadline, hasTheirs: Bool)
+        /// Our goodbye waits for theirs.
+        case leaving(PeerEnd, until: NIODeadline)
         case ended
     }
 
@@ -54,10 +47,6 @@ package struct PeerConnection: Equatable, Sendable {
     private let greeting: PeerGreeting
     private let timing: PeerTiming
     private var state = State.unopened
-    private var outgoing = OutgoingTexts()
-    /// The number of the newest text that came, and of the newest that was shown.
-    private var received: UInt64 = 0
-    private var shown: UInt64 = 0
     private var measurements = RoundTrips()
     private var lastSent = NIODeadline.uptimeNanoseconds(0)
     private var lastHeard = NIODeadline.uptimeNanoseconds(0)
@@ -104,19 +93,18 @@ extension PeerConnection {
         return [send(.goodbye(.protocolViolation), at: now)] + end(.violation(violation))
     }
 
-    /// The oldest text that was not shown yet was shown.
-    package mutating func textShown(at now: NIODeadline) -> [Action] {
-        guard state != .ended, shown < received else { return [] }
-        shown += 1
-        return [send(.acknowledgement(.with { $0.number = shown }), at: now)] + endIfSettled()
+    /// Messages are to be sent.
+    ///
+    /// A connection that ends sends none any more: what becomes of them is for others to find out.
+    package mutating func submitted(_ messages: [WirePeerMessage], at now: NIODeadline) -> [Action] {
+        guard state == .established else { return [] }
+        lastSent = now
+        return messages.map(Action.send)
     }
 
-    /// A text, which keeps to ``PeerLimits/text``, is to be sent; what becomes of it is reported with `token`.
-    package mutating func textSubmitted(_ text: String, token: Int, sent: MessageTime, at now: NIODeadline) -> [Action]
-    {
-        guard state == .established, let number = outgoing.add(token) else { return [.notSent(token)] }
-        lastSent = now
-        return [.send(.with { ($0.sendTime, $0.message, $0.number) = (sent, text, number) })]
+    /// The other side takes nothing in, and too much waits for it.
+    package mutating func stalled() -> [Action] {
+        state == .ended ? [] : end(.stalled)
     }
 
     /// How long a round trip takes is to be reported with `token`.
@@ -134,8 +122,9 @@ extension PeerConnection {
         case .waitingForGreeting, .waitingForAdmission:
             return [send(.goodbye(reason), at: now)] + end(.closed(reason))
         case .established:
-            state = .leaving(.closed(reason), until: now + timing.goodbye, hasTheirs: false)
-            return [send(.goodbye(reason), at: now)] + measurements.abandon().map(Action.unanswered) + schedule()
+            state = .leaving(.closed(reason), until: now + timing.goodbye)
+            return [send(.goodbye(reason), at: now)] + measurements.abandon().map(Action.unanswered)
+                + schedule()
         case .leaving, .ended: return []
         }
     }
@@ -143,7 +132,7 @@ extension PeerConnection {
     /// No more bytes will come.
     package mutating func inputClosed() -> [Action] {
         switch state {
-        case .leaving(let reason, _, _): end(reason)
+        case .leaving(let reason, _): end(reason)
         case .unopened, .waitingForGreeting, .waitingForAdmission, .established: end(.lost)
         case .ended: []
         }
@@ -156,7 +145,7 @@ extension PeerConnection {
             return [send(.goodbye(.protocolViolation), at: now)] + end(.noGreeting)
         case .waitingForAdmission(let deadline) where deadline <= now:
             return [send(.goodbye(.notListed), at: now)] + end(.closed(.notListed))
-        case .leaving(let reason, let deadline, _) where deadline <= now:
+        case .leaving(let reason, let deadline) where deadline <= now:
             return end(reason)
         case .established:
             if lastHeard + timing.silence <= now {
@@ -177,7 +166,7 @@ extension PeerConnection {
     ) throws(PeerViolation) -> [Action] {
         switch message.body {
         case .greeting(let greeting): return try accept(PeerGreeting(greeting))
-        case .goodbye(let goodbye): return try accept(goodbye.reason, at: now)
+        case .goodbye(let goodbye): return accept(goodbye.reason, at: now)
         case .heartbeat(let heartbeat):
             try requireGreeting()
             // An answer is no sign of life of its own: so each side measures the way.
@@ -185,13 +174,10 @@ extension PeerConnection {
         case .heartbeatAnswer(let answer):
             try requireGreeting()
             return try measured(answer, at: now)
-        case .acknowledgement(let acknowledgement):
+        case .resume, .acknowledgement, .storeDigest, .storeRequest, .storeAnswer, .storePush, .probe,
+            .probeAnswer, .masterClaim, nil:
             try requireGreeting()
-            let tokens = try outgoing.acknowledged(upTo: acknowledgement.number)
-            return tokens.map(Action.delivered) + endIfSettled()
-        case nil:
-            try requireGreeting()
-            return try accept(text: message)
+            return [.deliver(message)]
         }
     }
 
@@ -208,30 +194,12 @@ extension PeerConnection {
         return [.greeted(greeting)]
     }
 
-    private mutating func accept(text message: WirePeerMessage) throws(PeerViolation) -> [Action] {
-        if case .leaving(_, _, hasTheirs: true) = state { throw .afterGoodbye }
-        guard message.number == received + 1 else {
-            throw .wrongNumber(expected: received + 1, received: message.number)
-        }
-        guard received - shown < UInt64(PeerLimits.window) else { throw .tooManyTexts }
-        do { try message.message.checkText(limit: PeerLimits.text) } catch { throw .invalidText(error) }
-        received += 1
-        return [.show(message.message)]
-    }
-
-    private mutating func accept(_ reason: WireGoodbye.Reason, at now: NIODeadline) throws(PeerViolation) -> [Action] {
+    private mutating func accept(_ reason: WireGoodbye.Reason, at now: NIODeadline) -> [Action] {
         switch state {
-        case .unopened, .waitingForGreeting, .waitingForAdmission:
-            return end(.goodbye(reason))
-        case .established:
-            state = .leaving(.goodbye(reason), until: now + timing.goodbye, hasTheirs: true)
-            return [send(.goodbye(.unspecified), at: now)] + measurements.abandon().map(Action.unanswered)
-                + endIfSettled()
-        case .leaving(let end, let deadline, hasTheirs: false):
-            state = .leaving(end, until: deadline, hasTheirs: true)
-            return endIfSettled()
-        case .leaving(_, _, hasTheirs: true): throw .afterGoodbye
-        case .ended: return []
+        case .unopened, .waitingForGreeting, .waitingForAdmission: end(.goodbye(reason))
+        case .established: [send(.goodbye(.unspecified), at: now)] + end(.goodbye(reason))
+        case .leaving(let reason, _): end(reason)
+        case .ended: []
         }
     }
 
@@ -249,18 +217,9 @@ extension PeerConnection {
         return [send(.heartbeat(.with { $0.number = number }), at: now)]
     }
 
-    /// Ends a connection after both goodbyes, when all texts of both sides are settled.
-    private mutating func endIfSettled() -> [Action] {
-        guard case .leaving(let reason, _, hasTheirs: true) = state, outgoing.isEmpty, shown == received else {
-            return []
-        }
-        return end(reason)
-    }
-
     private mutating func end(_ reason: PeerEnd) -> [Action] {
         state = .ended
-        return measurements.abandon().map(Action.unanswered) + outgoing.abandon().map(Action.notDelivered)
-            + [.close(reason)]
+        return measurements.abandon().map(Action.unanswered) + [.close(reason)]
     }
 
     private mutating func send(_ body: WirePeerMessage.OneOf_Body, at now: NIODeadline) -> Action {
@@ -275,7 +234,8 @@ extension PeerConnection {
         let next: NIODeadline
         switch state {
         case .unopened, .ended: return []
-        case .waitingForGreeting(let deadline), .waitingForAdmission(let deadline), .leaving(_, let deadline, _):
+        case .waitingForGreeting(let deadline), .waitingForAdmission(let deadline),
+            .leaving(_, let deadline):
             next = deadline
         case .established:
             let heartbeat = measurements.isFull ? .distantFuture : lastSent + timing.heartbeat

@@ -14,14 +14,14 @@ package enum PeerViolation: Error, Equatable, Sendable {
     case invalidVersion(TextFault)
     case invalidText(TextFault)
     case wrongNumber(expected: UInt64, received: UInt64)
-    /// More texts than ``PeerLimits/window`` before the first was acknowledged.
-    case tooManyTexts
+    /// It said twice what it has.
+    case secondResume
+    /// It acknowledged before it said what it has.
+    case notResumed
     /// An acknowledgement of what was not sent, or a second one of the same.
     case wrongAcknowledgement
     /// An answer to a heartbeat that was not sent.
     case wrongAnswer
-    /// A text or a second goodbye after the goodbye.
-    case afterGoodbye
 }
 
 extension PeerViolation: CustomStringConvertible {
@@ -35,10 +35,10 @@ extension PeerViolation: CustomStringConvertible {
         case .invalidVersion(let fault): "its version is not valid: \(fault)"
         case .invalidText(let fault): "a text is not valid: \(fault)"
         case .wrongNumber(let expected, let received): "text \(received) came where \(expected) was due"
-        case .tooManyTexts: "it did not wait for acknowledgements"
+        case .secondResume: "it resumed twice"
+        case .notResumed: "it did not resume first"
         case .wrongAcknowledgement: "it acknowledged what was not sent"
         case .wrongAnswer: "it answered a heartbeat that was not sent"
-        case .afterGoodbye: "it went on after its goodbye"
         }
     }
 }
@@ -52,6 +52,8 @@ package enum PeerEnd: Error, Equatable, Sendable {
     case violation(PeerViolation)
     /// Nothing was heard for so long.
     case silent(TimeAmount)
+    /// The other side took nothing in while more and more was sent.
+    case stalled
     /// No greeting came in time.
     case noGreeting
     /// The connection ended without a goodbye.
@@ -66,6 +68,7 @@ extension PeerEnd: CustomStringConvertible {
         case .goodbye(let reason): "it closed: \(reason.explanation)"
         case .violation(let violation): "it broke the protocol: \(violation)"
         case .silent(let time): "silent for \(time.seconds)"
+        case .stalled: "it takes nothing in"
         case .noGreeting: "it did not greet in time"
         case .lost: "the connection broke"
         }

@@ -4,8 +4,12 @@ package import NIOCore
 
 /// The bounds of a conversation between two devices, known to both ends.
 package enum PeerLimits {
-    /// A frame, in bytes.
-    package static let frame = 64 * 1024
+    /// A frame, in bytes: room for a value of the store, or for the versions of all its writers.
+    package static let frame = 128 * 1024
+    /// What waits for the device to take it, in bytes, before a connection is no longer read.
+    package static let untaken = 512 * 1024
+    /// What waits for the other side to take it, in bytes, before a connection sends no more.
+    package static let unsent = 4 * 1024 * 1024
     /// A text, in bytes.
     package static let text = 32_000
     /// A device's name, in bytes: as long as the registry allows.
@@ -13,7 +17,11 @@ package enum PeerLimits {
     /// The text of a version, in bytes.
     package static let version = 64
     /// Texts of one direction that are under way: sent, and not acknowledged.
-    package static let window = 64
+    package static let window = 256
+    /// Texts of one direction that are not acknowledged, those included that wait for the other side to be back.
+    package static let pendingTexts = 1_000
+    /// The same in bytes; one more may begin.
+    package static let pendingBytes = 1024 * 1024
     /// Round trips that are being measured at once.
     package static let measurements = 16
     /// The default time between two heartbeats.

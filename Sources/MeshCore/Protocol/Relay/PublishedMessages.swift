@@ -29,26 +29,39 @@ package struct PublishedMessages: Sendable {
         }
     }
 
-    /// 128 bits of an account and an id, by Swift's seeded hash: nobody can make two that are alike.
-    private struct Key: Hashable {
-        let high: Int
-        let low: Int
+    /// A message by its author and its id: 128 bits by Swift's seeded hash, so that nobody can make two that are alike.
+    package struct Key: Hashable, Sendable {
+        private let high: Int
+        private let low: Int
 
-        init(_ id: String, by account: AccountName) {
-            var first = Hasher()
-            var second = Hasher()
-            second.combine(UInt8(1))
-            first.combine(account)
-            first.combine(id)
-            second.combine(account)
-            second.combine(id)
-            (high, low) = (first.finalize(), second.finalize())
+        /// Nil for an empty id, which names nothing.
+        package init?(_ id: String, by account: AccountName) {
+            if id.isEmpty { return nil }
+            var hasher = Hasher()
+            hasher.combine(account)
+            hasher.combine(id)
+            var other = hasher
+            other.combine(UInt8(1))
+            (high, low) = (hasher.finalize(), other.finalize())
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(high)
         }
     }
 
+    private struct Entry {
+        /// The room's index in `rooms`.
+        let room: UInt32
+        var sequence: UInt64
+        let at: NIODeadline
+    }
+
     private let window: Window
-    private var places: [Key: (place: Place, at: NIODeadline)] = [:]
+    private var entries: [Key: Entry] = [:]
     private var order: Deque<(key: Key, at: NIODeadline)> = []
+    private var rooms: [RoomName] = []
+    private var numbers: [RoomName: UInt32] = [:]
 
     package init(window: Window = Window()) {
         self.window = window
@@ -57,32 +70,48 @@ package struct PublishedMessages: Sendable {
     /// How many ids are remembered.
     package var count: Int { order.count }
 
-    /// Where an account's message was published; nil for a new one, and always for an empty id.
-    package func place(of id: String, by account: AccountName) -> Place? {
-        id.isEmpty ? nil : places[Key(id, by: account)]?.place
+    /// Where a message is; nil for one that is not known.
+    package func place(of key: Key) -> Place? {
+        entries[key].map { Place(room: rooms[Int($0.room)], sequence: $0.sequence) }
     }
 
-    /// Remembers a message that is being published, or was, unless its id is empty.
-    package mutating func published(_ id: String, by account: AccountName, at place: Place, now: NIODeadline) {
-        if id.isEmpty { return }
-        let key = Key(id, by: account)
-        if let known = places[key] {
-            places[key] = (place, known.at)
-        } else {
-            places[key] = (place, now)
-            order.append((key, now))
-        }
-        while let oldest = order.first, isOver(oldest.at, now: now) {
-            order.removeFirst()
-            // One that failed and was sent again has a later time.
-            if places[oldest.key]?.at == oldest.at { places[oldest.key] = nil }
-        }
+    /// Remembers that a message is on its way to a room.
+    ///
+    /// Nil for a new one; else where it is already, and nothing changes.
+    package mutating func began(_ key: Key, in room: RoomName, now: NIODeadline) -> Place? {
+        if let place = place(of: key) { return place }
+        remember(key, at: Place(room: room, sequence: 0), now: now)
+        return nil
+    }
+
+    /// A message has its place.
+    package mutating func finished(_ key: Key, at sequence: UInt64) {
+        entries[key]?.sequence = sequence
     }
 
     /// A message could not be published after all: it may be sent again.
-    package mutating func failed(_ id: String, by account: AccountName) {
+    package mutating func failed(_ key: Key) {
         // Its place in the order stays, and is passed over when its time comes.
-        places[Key(id, by: account)] = nil
+        entries[key] = nil
+    }
+
+    /// Remembers a message that was published before.
+    package mutating func remember(_ key: Key, at place: Place, now: NIODeadline) {
+        entries[key] = Entry(room: number(of: place.room), sequence: place.sequence, at: now)
+        order.append((key, now))
+        while let oldest = order.first, isOver(oldest.at, now: now) {
+            order.removeFirst()
+            // One that failed and was sent again has a later time.
+            if entries[oldest.key]?.at == oldest.at { entries[oldest.key] = nil }
+        }
+    }
+
+    private mutating func number(of room: RoomName) -> UInt32 {
+        if let number = numbers[room] { return number }
+        let number = UInt32(rooms.count)
+        rooms.append(room)
+        numbers[room] = number
+        return number
     }
 
     private func isOver(_ time: NIODeadline, now: NIODeadline) -> Bool {

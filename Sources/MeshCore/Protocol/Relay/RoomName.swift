@@ -20,6 +20,12 @@ package struct RoomName: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    package static func == (left: RoomName, right: RoomName) -> Bool { left.description == right.description }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(description)
+    }
+
     private init(valid text: String, owner: AccountName?) {
         description = text
         self.owner = owner

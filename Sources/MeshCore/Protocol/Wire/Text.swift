@@ -24,6 +24,7 @@ extension String {
         let bytes = utf8
         guard !bytes.isEmpty else { throw .empty }
         guard bytes.count <= limit else { throw .tooLong(limit: limit) }
+        if bytes.withContiguousStorageIfAvailable(\.isPrintableASCII) == true { return }
         // In UTF-8 the C1 characters are C2 80 to C2 9F.
         var previous: UInt8 = 0
         for byte in bytes {
@@ -50,6 +51,15 @@ extension String {
                 text.unicodeScalars.append(scalar)
             }
         }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Whether all bytes are from the space to the tilde; looks at many at a time.
+    fileprivate var isPrintableASCII: Bool {
+        var others: UInt8 = 0
+        for byte in self { others |= byte &- 0x20 > 0x5E ? 1 : 0 }
+        return others == 0
     }
 }
 

@@ -32,6 +32,12 @@ final class PeerConnectionHandler: ChannelDuplexHandler {
     private var fault: SecuringFault?
     private var isInGate: Bool
     private var readIsHeld = false
+    /// How much of what came waits for the device to take it, in bytes.
+    private var untaken = 0
+    /// What came and has not been told.
+    private var arrived: (messages: [WirePeerMessage], size: Int) = ([], 0)
+    private var flushIsDue = false
+    let traffic = PeerTraffic()
     private var context: ChannelHandlerContext?
 
     init(_ role: PeerRole, number: Int, proof: PeerProof, setup: PeerSetup) {
@@ -59,24 +65,45 @@ final class PeerConnectionHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .ended = stage { return }
         var bytes = unwrapInboundIn(data)
+        traffic.count(received: bytes.readableBytes)
+        arrived.size += bytes.readableBytes
         buffer.writeBuffer(&bytes)
         readMessages()
+        tellArrived()
         buffer.discardReadBytes()
     }
 
     /// While the other side takes nothing in, nothing is taken from it: what it asks for can't pile up as answers.
     ///
     /// All texts that may be under way fit below the mark, so two sides that both send don't wait for each other.
+    /// Neither is it read from while the device has too much of it to deal with.
     func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable { context.read() } else { readIsHeld = true }
+        if mayRead(context) { context.read() } else { readIsHeld = true }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, readIsHeld {
-            readIsHeld = false
-            context.read()
-        }
+        readOn()
         context.fireChannelWritabilityChanged()
+    }
+
+    func taken(_ size: Int) {
+        untaken -= size
+        readOn()
+    }
+
+    func submit(_ messages: [WirePeerMessage]) {
+        if let context, !context.channel.isWritable { return handle { $0.stalled() } }
+        handle { $0.submitted(messages, at: .now()) }
+    }
+
+    private func mayRead(_ context: ChannelHandlerContext) -> Bool {
+        context.channel.isWritable && untaken < PeerLimits.untaken
+    }
+
+    private func readOn() {
+        guard readIsHeld, let context, mayRead(context) else { return }
+        readIsHeld = false
+        context.read()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -101,7 +128,7 @@ final class PeerConnectionHandler: ChannelDuplexHandler {
         let actions = event(&machine)
         if actions.isEmpty { return }
         for action in actions { perform(action) }
-        context?.flush()
+        flushSoon()
     }
 }
 
@@ -111,13 +138,12 @@ extension PeerConnectionHandler {
         case .send(let message):
             var frame = ByteBuffer()
             frame.writeFrame(message)
+            traffic.count(sent: frame.readableBytes)
             context?.write(wrapOutboundOut(frame), promise: nil)
         case .greeted(let greeting): greeted(greeting)
-        case .show(let text): setup.report(.text(connection: number, text))
-        case .delivered(let token): setup.report(.delivered(token))
-        case .notSent(let token): setup.report(.notSent(token, connection: number))
-        case .notDelivered(let token): setup.report(.notDelivered(token))
-        case .answered(let token, let time): setup.report(.answered(token, connection: number, roundTrip: time))
+        case .deliver(let message): arrived.messages.append(message)
+        case .answered(let token, let time):
+            setup.report(.answered(token, connection: number, roundTrip: time))
         case .unanswered(let token): setup.report(.unanswered(token))
         case .setTimer(let deadline): schedule(deadline)
         case .close(let end):
@@ -134,8 +160,8 @@ extension PeerConnectionHandler {
         guard case .success(let id) = proof.result else { return giveUp(.noProof) }
         if case .dialer(let dial) = role {
             guard id == dial.id else { return giveUp(.otherDevice(id)) }
+            guard dial.proved() else { return giveUp(.otherDevice(id)) }
             context?.write(wrapOutboundOut(ByteBuffer(string: PeerLimits.preamble)), promise: nil)
-            dial.proven.succeed()
         }
         stage = .opened(id)
         handle { $0.opened(at: .now()) }
@@ -155,7 +181,8 @@ extension PeerConnectionHandler {
             id: id,
             facts: facts,
             address: role.address,
-            handler: NIOLoopBound(self, eventLoop: context.eventLoop)
+            handler: self,
+            on: context.eventLoop
         )
         setup.report(.greeted(link, greeting))
     }
@@ -177,6 +204,25 @@ extension PeerConnectionHandler {
         }
     }
 
+    /// Tells what has come, all that was read at once together.
+    private func tellArrived() {
+        guard !arrived.messages.isEmpty else { return }
+        let (messages, size) = arrived
+        arrived = ([], 0)
+        untaken += size
+        setup.report(.messages(connection: number, messages, size: size))
+    }
+
+    /// What is written in one turn of the event loop goes out together.
+    private func flushSoon() {
+        guard !flushIsDue, let context else { return }
+        flushIsDue = true
+        context.eventLoop.assumeIsolated().execute { [self] in
+            flushIsDue = false
+            self.context?.flush()
+        }
+    }
+
     private var isPreamblePossible: Bool {
         zip(buffer.readableBytesView, PeerLimits.preamble.utf8).allSatisfy { $0 == $1 }
     }
@@ -193,9 +239,10 @@ extension PeerConnectionHandler {
     private func over(_ end: PeerEnd) {
         timer?.cancel()
         leaveGate()
+        tellArrived()
         switch (stage, role) {
         case (.ended, _): return
-        case (.securing, .dialer(let dial)): dial.proven.fail(securingFault.dialFault(at: dial.endpoint))
+        case (.securing, .dialer(let dial)): dial.failed(securingFault.dialFault(at: dial.endpoint))
         case (.opened, .dialer(let dial)): setup.report(.dialFailed(dial.id, .ended(dial.endpoint, end)))
         case (.securing, .acceptor(let address, _)):
             setup.report(.turnedAway(from: address, why: securingFault.description))

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
 package import NIOCore
-import SwiftProtobuf
+import Synchronization
 
 /// What a device's transport tells.
 ///
-/// Of one connection in order: greeted, texts and what became of texts, ended.
+/// Of one connection in order: greeted, messages, ended.
 package enum PeerEvent: Sendable {
     case greeted(PeerLink, PeerGreeting)
+    /// A device was dialed: what became of each attempt.
+    case dialed(DeviceID, DialReport)
     /// A dial ended without a greeting.
     case dialFailed(DeviceID, DialFault)
     /// A connection from outside ended without a greeting: from which address, and why.
     case turnedAway(from: String, why: String)
-    /// A text to be shown; ``PeerLink/textShown()`` says that it was.
-    case text(connection: Int, String)
-    case delivered(Int)
-    /// The connection takes no texts any more, and did not send this one.
-    case notSent(Int, connection: Int)
-    case notDelivered(Int)
+    /// What came at once, and how long it is: ``PeerLink/taken(_:)`` makes room for more.
+    case messages(connection: Int, [WirePeerMessage], size: Int)
     /// A heartbeat was answered, or the ping with this token.
     case answered(Int?, connection: Int, roundTrip: TimeAmount)
     case unanswered(Int)
@@ -35,23 +32,33 @@ package struct PeerLink: Sendable {
     package let facts: PeerConnectionFacts
     /// The other end's address, for people.
     package let address: String
+    /// How much has gone through the connection.
+    package let traffic: PeerTraffic
     private let handler: NIOLoopBound<PeerConnectionHandler>
 
-    init(id: DeviceID, facts: PeerConnectionFacts, address: String, handler: NIOLoopBound<PeerConnectionHandler>) {
-        (self.id, self.facts, self.address, self.handler) = (id, facts, address, handler)
+    init(
+        id: DeviceID,
+        facts: PeerConnectionFacts,
+        address: String,
+        handler: PeerConnectionHandler,
+        on loop: any EventLoop
+    ) {
+        (self.id, self.facts, self.address, traffic) = (id, facts, address, handler.traffic)
+        self.handler = NIOLoopBound(handler, eventLoop: loop)
     }
 
     package func admit() {
         onLoop { $0.admitted() }
     }
 
-    /// Sends a text that keeps to ``PeerLimits``; what becomes of it is reported with `token`.
-    package func submit(_ text: String, token: Int) {
-        onLoop { $0.handle { $0.textSubmitted(text, token: token, sent: .init(date: .now), at: .now()) } }
+    /// Sends messages, if the connection still does.
+    package func send(_ messages: [WirePeerMessage]) {
+        onLoop { $0.submit(messages) }
     }
 
-    package func textShown() {
-        onLoop { $0.handle { $0.textShown(at: .now()) } }
+    /// So much of what came has been dealt with.
+    package func taken(_ size: Int) {
+        onLoop { $0.taken(size) }
     }
 
     /// Measures a round trip, and reports it with `token`.
@@ -66,4 +73,17 @@ package struct PeerLink: Sendable {
     private func onLoop(_ body: @escaping @Sendable (PeerConnectionHandler) -> Void) {
         handler.eventLoop.execute { body(handler.value) }
     }
+}
+
+/// The bytes of a connection's messages, which anybody may look at.
+package final class PeerTraffic: Sendable {
+    private let sentBytes = Atomic(0)
+    private let receivedBytes = Atomic(0)
+
+    package var sent: Int { sentBytes.load(ordering: .relaxed) }
+    package var received: Int { receivedBytes.load(ordering: .relaxed) }
+
+    func count(sent bytes: Int) { sentBytes.add(bytes, ordering: .relaxed) }
+
+    func count(received bytes: Int) { receivedBytes.add(bytes, ordering: .relaxed) }
 }

@@ -35,11 +35,16 @@ enum PeerRole {
 /// One attempt to reach a device at one address.
 struct PeerDial {
     let id: DeviceID
-    let endpoint: Endpoint
-    /// Succeeds when the device has proven its id; fails with a ``DialFault``.
-    ///
-    /// After that, events tell the rest.
-    let proven: EventLoopPromise<Void>
+    let attempt: DialPlan.Attempt
+    let index: Int
+    let race: DialRace
+
+    var endpoint: Endpoint { attempt.path.endpoint }
+
+    /// The device has proven its id; false if another attempt was faster.
+    func proved() -> Bool { race.proved(index) }
+
+    func failed(_ fault: DialFault) { race.failed(index, fault) }
 }
 
 /// Counts the connections from outside that are not admitted, and keeps them below a bound.

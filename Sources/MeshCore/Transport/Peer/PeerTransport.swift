@@ -54,19 +54,19 @@ package final class PeerTransport: Sendable {
         return channel
     }
 
-    /// Dials a device at one of its addresses.
+    /// Dials a device as planned.
     ///
-    /// Reports `greeted` or `dialFailed`, once.
-    package func dial(_ id: DeviceID, _ endpoints: [Endpoint]) {
+    /// Reports `dialed`, and `greeted` or `dialFailed`, once.
+    package func dial(_ id: DeviceID, _ plan: DialPlan) {
         let loop = group.next()
-        loop.execute { self.dial(id, DialPlan(endpoints), on: loop, fault: .noAddress) }
+        loop.execute { self.race(id, plan, on: loop) }
     }
 
     /// Room for all texts that may be under way.
-    private static let waterMark = {
-        let room = PeerLimits.window * PeerLimits.frame
-        return ChannelOptions.Types.WriteBufferWaterMark(low: room / 2, high: room)
-    }()
+    private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
+        low: PeerLimits.unsent / 2,
+        high: PeerLimits.unsent
+    )
 }
 
 extension PeerTransport {
@@ -76,32 +76,39 @@ extension PeerTransport {
         try prepare(channel, .acceptor(address: address, gate: gate))
     }
 
-    private func dial(_ id: DeviceID, _ plan: DialPlan, on loop: any EventLoop, fault: DialFault) {
-        var plan = plan
-        guard let attempt = plan.next() else { return setup.report(.dialFailed(id, fault)) }
-        let proven = loop.makePromise(of: Void.self)
-        let rest = plan
-        proven.futureResult.whenFailure { error in
-            let next = (error as? DialFault) ?? .notReached(attempt.endpoint, "\(error)")
-            self.dial(id, rest, on: loop, fault: fault.tellsMore(than: next) ? fault : next)
+    private func race(_ id: DeviceID, _ plan: DialPlan, on loop: any EventLoop) {
+        let race = DialRace(plan, on: loop) { race, index in
+            self.attempt(PeerDial(id: id, attempt: plan.attempts[index], index: index, race: race), on: loop)
+        } finish: { report in
+            self.setup.report(.dialed(id, report))
+            if !report.results.contains(where: { $0.outcome == .chosen }) {
+                self.setup.report(.dialFailed(id, report.fault))
+            }
         }
+        race.run()
+    }
+
+    private func attempt(_ dial: PeerDial, on loop: any EventLoop) {
+        let bound = NIOLoopBound(dial, eventLoop: loop)
         ClientBootstrap(group: loop)
-            .connectTimeout(attempt.timeout)
+            .connectTimeout(dial.attempt.timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: Self.waterMark)
-            .connect(host: attempt.endpoint.host, port: Int(attempt.endpoint.port))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { bound.value.race.opened(bound.value.index, channel) }
+            }
+            .connect(host: dial.endpoint.host, port: Int(dial.endpoint.port))
             .whenComplete { result in
+                let dial = bound.value
                 switch result {
                 case .success(let channel):
-                    let dial = PeerDial(id: id, endpoint: attempt.endpoint, proven: proven)
                     // Of the channels that a name's several addresses made, this one stays, and nothing was read from
                     // it that matters: in TLS the client speaks first.
                     do { try self.prepare(channel, .dialer(dial)) } catch {
                         channel.close(promise: nil)
-                        proven.fail(error)
+                        dial.failed(.notReached(dial.endpoint, "\(error)"))
                     }
-                case .failure(let error):
-                    proven.fail(DialFault.notReached(attempt.endpoint, Self.reason(error)))
+                case .failure(let error): dial.failed(.notReached(dial.endpoint, Self.reason(error)))
                 }
             }
     }
@@ -142,16 +149,6 @@ package struct PeerTransportOptions: Sendable {
     package var group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
 
     package init() {}
-}
-
-extension DialFault {
-    /// Whether people learn more from this fault than from the one at the next address.
-    fileprivate func tellsMore(than next: DialFault) -> Bool {
-        switch (self, next) {
-        case (.otherDevice, .notReached), (.notProven, .notReached): true
-        default: false
-        }
-    }
 }
 
 /// A connection was closed because too many others wait to be admitted.

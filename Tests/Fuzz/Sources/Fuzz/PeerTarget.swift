@@ -5,7 +5,7 @@ import NIOCore
 import SwiftProtobuf
 
 /// One end of a connection between devices, whose other end says whatever it likes: nothing follows the end, and of
-/// each text and ping it is told once what became of it.
+/// each ping it is told once what became of it; and the session by it, of whose texts each is told of once.
 func fuzzPeer(_ input: [UInt8]) {
     var plan = Plan(input)
     var buffer = ByteBuffer(bytes: plan.rest)
@@ -29,9 +29,9 @@ private struct PeerRun {
     private var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     private var timer: NIODeadline?
     private var lastToken = 0
+    private var session = PeerSession(instance: 1)
     private var openTexts: Set<Int> = []
     private var openPings: Set<Int> = []
-    private var shown = 0
     private var hasEnded = false
 
     init(_ direction: PeerDirection) {
@@ -52,9 +52,7 @@ private struct PeerRun {
         case "a": perform(connection.admitted(at: now))
         case "y": submit()
         case "p": ping()
-        case "s" where shown > 0:
-            shown -= 1
-            perform(connection.textShown(at: now))
+        case "m": perform(session.disconnected() + session.connected(2))
         case "c": perform(connection.closeRequested(.leaving, at: now))
         case "t":
             guard let due = timer else { return }
@@ -69,8 +67,8 @@ private struct PeerRun {
     mutating func end() {
         perform(connection.inputClosed())
         require(hasEnded, "A connection without input goes on")
-        require(openTexts.isEmpty && openPings.isEmpty, "Nobody is told of \(openTexts) and \(openPings)")
-        submit()
+        require(openPings.isEmpty, "Nobody is told of \(openPings)")
+        require(openTexts.count == session.pending, "Texts are lost: \(openTexts), \(session.pending) are pending")
         ping()
         perform(connection.received(WirePeerMessage(), at: now) + connection.admitted(at: now))
         perform(connection.timerFired(at: now) + connection.closeRequested(.leaving, at: now))
@@ -78,8 +76,9 @@ private struct PeerRun {
 
     private mutating func submit() {
         lastToken += 1
+        guard let actions = session.submitted("hello", token: lastToken, time: MessageTime()) else { return }
         openTexts.insert(lastToken)
-        perform(connection.textSubmitted("hello", token: lastToken, sent: MessageTime(), at: now))
+        perform(actions)
     }
 
     private mutating func ping() {
@@ -91,16 +90,51 @@ private struct PeerRun {
     private mutating func perform(_ actions: [PeerConnection.Action]) {
         for action in actions {
             switch action {
-            case .delivered(let token), .notDelivered(let token), .notSent(let token):
-                require(openTexts.remove(token) != nil, "Text \(token) is told of twice, or was never sent")
             case .answered(let token?, let time):
                 require(time >= .zero, "An answer before the question")
                 require(openPings.remove(token) != nil, "Ping \(token) is told of twice, or was never sent")
             case .unanswered(let token):
                 require(openPings.remove(token) != nil, "Ping \(token) is told of twice, or was never sent")
-            case .send, .greeted, .answered(nil, _), .setTimer, .show, .close:
+            case .greeted:
+                require(!hasEnded, "\(action) after the end")
+                perform(session.connected(2))
+            case .deliver(let message):
+                require(!hasEnded, "\(action) after the end")
+                deliver(message)
+            case .send, .answered(nil, _), .setTimer, .close:
                 require(!hasEnded, "\(action) after the end")
                 note(action)
+            }
+        }
+    }
+
+    private mutating func deliver(_ message: WirePeerMessage) {
+        do throws(PeerViolation) {
+            switch message.body {
+            case .resume(let resume): perform(try session.received(resume))
+            case .acknowledgement(let number): perform(try session.received(number))
+            case nil: perform(try session.received([message]))
+            case .greeting, .heartbeat, .heartbeatAnswer, .goodbye, .storeDigest, .storeRequest, .storeAnswer,
+                .storePush, .probe,
+                .probeAnswer, .masterClaim:
+                break
+            }
+        } catch {
+            perform(connection.violated(error, at: now))
+        }
+    }
+
+    private mutating func perform(_ actions: [PeerSession.Action]) {
+        for action in actions {
+            switch action {
+            case .send(let message): perform(connection.submitted([message], at: now))
+            case .show(let text):
+                require((try? text.checkText(limit: PeerLimits.text)) != nil, "\(text.debugDescription) was let pass")
+            case .delivered(let tokens):
+                for token in tokens.compactMap(\.self) {
+                    require(openTexts.remove(token) != nil, "Text \(token) is told of twice, or was never sent")
+                }
+            case .note, .keep: break
             }
         }
     }
@@ -108,10 +142,5 @@ private struct PeerRun {
     private mutating func note(_ action: PeerConnection.Action) {
         if case .setTimer(let deadline) = action { timer = deadline }
         if case .close = action { hasEnded = true }
-        if case .show(let text) = action {
-            require((try? text.checkText(limit: PeerLimits.text)) != nil, "\(text.debugDescription) was let pass")
-            shown += 1
-            require(shown <= PeerLimits.window, "More texts are waiting than may be under way")
-        }
     }
 }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import SwiftProtobuf
+
+// What becomes of members.
+extension FailureDetector {
+    mutating func answered(_ id: DeviceID) -> [Action] {
+        guard let member = members[id], member.state != .dead else { return [] }
+        // A suspect refutes what is said of it itself: others have to hear it as well. But this device knows better.
+        guard member.suspicion?.suspectors == [ownID] else { return [] }
+        members[id]?.suspicion = nil
+        members[id]?.state = .alive
+        return [.changed(id, .alive)]
+    }
+
+    mutating func suspect(
+        _ id: DeviceID,
+        incarnation: UInt64,
+        by suspector: DeviceID,
+        at now: NIODeadline
+    ) -> [Action] {
+        guard let member = members[id], member.state != .dead, incarnation >= member.incarnation else { return [] }
+        members[id]?.incarnation = incarnation
+        if member.suspicion != nil {
+            let isNews = members[id]?.suspicion?.suspectors.insert(suspector).inserted ?? false
+            return isNews && suspector == ownID ? tell(id) : []
+        }
+        members[id]?.suspicion = Suspicion(since: now, suspectors: [suspector])
+        members[id]?.state = .suspect
+        return [.changed(id, .suspect)] + (suspector == ownID ? tell(id) : [])
+    }
+
+    mutating func died(_ id: DeviceID) -> [Action] {
+        members[id]?.state = .dead
+        members[id]?.suspicion = nil
+        probes = probes.filter { $0.value.target != id }
+        return [.changed(id, .dead)] + tell(id)
+    }
+
+    /// The more devices suspect it by themselves, the sooner a suspicion ends.
+    func until(_ suspicion: Suspicion) -> NIODeadline {
+        let others = members.values.count { $0.state == .alive }
+        let needed = min(timing.confirmations, others)
+        let (shortest, longest) = (timing.shortestSuspicion, timing.longestSuspicion)
+        let confirmed = suspicion.suspectors.count - 1
+        let share = needed == 0 ? 0 : max(0, Int64(needed - confirmed))
+        let extra =
+            needed == 0 ? .zero : TimeAmount.nanoseconds((longest - shortest).nanoseconds * share / Int64(needed))
+        return suspicion.since + (shortest + extra) * Int64(1 + strain / 4)
+    }
+
+    mutating func heard(_ news: [WireMemberNews], from id: DeviceID, at now: NIODeadline) -> [Action] {
+        news.prefix(Gossip.most).flatMap { item -> [Action] in
+            guard let member = DeviceID(bytes: item.member) else { return [] }
+            if member == ownID { return refute(item) }
+            return heard(item, of: member, from: id, at: now)
+        }
+    }
+
+    mutating func heard(
+        _ news: WireMemberNews,
+        of id: DeviceID,
+        from teller: DeviceID,
+        at now: NIODeadline
+    ) -> [Action] {
+        guard let member = members[id] else { return [] }
+        switch news.state {
+        case .alive:
+            guard news.incarnation > member.incarnation, member.state != .dead else { return [] }
+            members[id]?.incarnation = news.incarnation
+            members[id]?.suspicion = nil
+            members[id]?.state = .alive
+            gossip.add(id, members[id]?.news(of: id, by: ownID))
+            return member.state == .alive ? [] : [.changed(id, .alive)]
+        case .suspect:
+            return suspect(id, incarnation: news.incarnation, by: DeviceID(bytes: news.by) ?? teller, at: now)
+        case .dead:
+            // A connection that lives says otherwise: then it is only a suspicion, which the device can refute.
+            guard member.state != .dead, news.incarnation >= member.incarnation else { return [] }
+            if member.isConnected { return suspect(id, incarnation: news.incarnation, by: teller, at: now) }
+            return died(id)
+        case .UNRECOGNIZED: return []
+        }
+    }
+
+    /// It is said that this device is dead or may be.
+    mutating func refute(_ news: WireMemberNews) -> [Action] {
+        guard news.state != .alive, news.incarnation < .max else { return [] }
+        // Who has not heard of the incarnation there is only has to be told of it.
+        if news.incarnation >= incarnation {
+            incarnation = news.incarnation + 1
+            strain = min(timing.worstStrain, strain + 1)
+        }
+        let refutation = WireMemberNews.with { ($0.member, $0.incarnation) = (ownID.wire, incarnation) }
+        gossip.add(ownID, refutation)
+        return broadcast()
+    }
+
+    /// Everybody is told what is thought of a member.
+    mutating func tell(_ id: DeviceID) -> [Action] {
+        gossip.add(id, members[id]?.news(of: id, by: ownID))
+        return broadcast()
+    }
+
+    mutating func broadcast() -> [Action] {
+        let connected = members.filter { $0.value.isConnected && $0.value.state != .dead }.keys.sorted()
+        return connected.map { id in
+            // Nobody waits for its answer.
+            lastNumber += 1
+            return send(.probe(.with { $0.number = lastNumber }), to: id)
+        }
+    }
+
+    /// News go along with each probe and answer, those of the receiver first.
+    mutating func send(_ body: WirePeerMessage.OneOf_Body, to id: DeviceID) -> Action {
+        var news = gossip.take(among: members.count)
+        if let member = members[id], member.state == .suspect, !news.contains(where: { $0.member == id.wire }) {
+            news.append(member.news(of: id, by: ownID))
+        }
+        switch body {
+        case .probe(var probe):
+            probe.news = news
+            return .send(.probe(probe), to: id)
+        case .probeAnswer(var answer):
+            answer.news = news
+            return .send(.probeAnswer(answer), to: id)
+        case .greeting, .heartbeat, .heartbeatAnswer, .acknowledgement, .goodbye, .resume, .storeDigest, .storeRequest,
+            .storeAnswer, .storePush, .masterClaim:
+            return .send(body, to: id)
+        }
+    }
+}
+
+extension FailureDetector.Member {
+    /// What is told of the member, by a device.
+    func news(of id: DeviceID, by teller: DeviceID) -> WireMemberNews {
+        .with {
+            ($0.member, $0.incarnation) = (id.wire, incarnation)
+            switch state {
+            case .alive: $0.state = .alive
+            case .suspect: ($0.state, $0.by) = (.suspect, teller.wire)
+            case .dead: $0.state = .dead
+            }
+        }
+    }
+}
+
+/// That a member may be dead, and who thinks so.
+struct Suspicion: Equatable {
+    var since: NIODeadline
+    var suspectors: Set<DeviceID>
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import MeshCore
+import NIOCore
+import TestSupport
+
+/// Failure detectors and masterships in virtual time, and between them a network that delays, reorders and loses.
+struct DetectorMesh {
+    private struct Mail {
+        let at: NIODeadline
+        let from: Int
+        let to: Int
+        let body: WirePeerMessage.OneOf_Body
+    }
+
+    let ids: [DeviceID]
+    var generator: SeededGenerator
+    /// Of a thousand messages so many are lost.
+    var lossPerMille = 0
+    private(set) var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    /// What each was told of the others.
+    private(set) var told: [[(DeviceID, MemberState)]]
+    private var detectors: [FailureDetector]
+    private var masters: [Mastership]
+    private var mail: [Mail] = []
+    private var timers: [NIODeadline?]
+    private var killed: Set<Int> = []
+    /// Until when a device gets no processor.
+    private var starved: [Int: NIODeadline] = [:]
+    /// Which devices hear each other; nil for all.
+    private var sides: [Int]?
+
+    init(devices count: Int, seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        ids = try (0..<count).map { _ in
+            let secret = (0..<32).map { _ in UInt8.random(in: 1...254, using: &generator) }
+            return try DeviceID(of: P256.Signing.PrivateKey(rawRepresentation: secret).publicKey)
+        }
+        self.generator = generator
+        detectors = ids.map { FailureDetector(ownID: $0, incarnation: 1) }
+        masters = ids.map { Mastership(ownID: $0, term: 0) }
+        timers = ids.map { _ in nil }
+        told = ids.map { _ in [] }
+        for device in ids.indices { perform(masters[device].started(), by: device) }
+        for one in ids.indices { for other in ids.indices where one < other { join(one, other) } }
+    }
+
+    var survivors: [Int] { ids.indices.filter { !killed.contains($0) } }
+
+    func state(of other: Int, at device: Int) -> MemberState? { detectors[device].state(of: ids[other]) }
+
+    func claim(at device: Int) -> Mastership.Claim? { masters[device].claim }
+
+    func agreeing(at device: Int) -> Int { masters[device].agreeing }
+
+    /// Without a goodbye, and without the end of its connections being seen.
+    mutating func kill(_ device: Int) { killed.insert(device) }
+
+    mutating func starve(_ device: Int, for time: TimeAmount) { starved[device] = now + time }
+
+    /// Splits the network; connections over the split break.
+    mutating func split(_ sides: [Int]) {
+        self.sides = sides
+        mail.removeAll { sides[$0.from] != sides[$0.to] }
+        for one in ids.indices {
+            for other in ids.indices where sides[one] != sides[other] {
+                perform(detectors[one].disconnected(ids[other], at: now), by: one)
+            }
+        }
+    }
+
+    mutating func heal() {
+        let before = sides ?? []
+        sides = nil
+        for one in ids.indices {
+            for other in ids.indices where one < other && before[one] != before[other] { join(one, other) }
+        }
+    }
+
+    mutating func run(for time: TimeAmount) {
+        let end = now + time
+        while let next = nextMoment(), next <= end {
+            now = max(now, next)
+            deliverDue()
+            fireDue()
+        }
+        now = end
+    }
+}
+
+extension DetectorMesh {
+    private mutating func join(_ one: Int, _ other: Int) {
+        for (device, peer) in [(one, other), (other, one)] where !killed.contains(device) {
+            perform(detectors[device].connected(ids[peer], at: now), by: device)
+            perform(masters[device].connected(ids[peer]), by: device)
+        }
+    }
+
+    private func nextMoment() -> NIODeadline? {
+        let letters = mail.map { awake($0.to, $0.at) }
+        let alarms = timers.enumerated().compactMap { device, timer in timer.map { awake(device, $0) } }
+        return (letters + alarms).min()
+    }
+
+    /// What happens to a starved device happens later.
+    private func awake(_ device: Int, _ time: NIODeadline) -> NIODeadline {
+        max(time, starved[device] ?? time)
+    }
+
+    private mutating func deliverDue() {
+        let all = mail
+        mail = all.filter { awake($0.to, $0.at) > now }
+        let due = all.filter { awake($0.to, $0.at) <= now }.sorted { $0.at < $1.at }
+        for letter in due where !killed.contains(letter.to) {
+            let sender = ids[letter.from]
+            switch letter.body {
+            case .probe(let probe): perform(detectors[letter.to].received(probe, from: sender, at: now), by: letter.to)
+            case .probeAnswer(let answer):
+                perform(detectors[letter.to].received(answer, from: sender, at: now), by: letter.to)
+            case .masterClaim(let claim): perform(masters[letter.to].received(claim, from: sender), by: letter.to)
+            case .greeting, .heartbeat, .heartbeatAnswer, .acknowledgement, .goodbye, .resume, .storeDigest,
+                .storeRequest, .storeAnswer, .storePush:
+                break
+            }
+        }
+    }
+
+    private mutating func fireDue() {
+        for device in ids.indices {
+            guard let timer = timers[device], awake(device, timer) <= now else { continue }
+            timers[device] = nil
+            if killed.contains(device) { continue }
+            perform(detectors[device].timerFired(at: now, using: &generator), by: device)
+        }
+    }
+
+    private mutating func perform(_ actions: [FailureDetector.Action], by device: Int) {
+        for action in actions {
+            switch action {
+            case .send(let body, let id): post(body, from: device, to: id)
+            case .changed(let id, let state): told[device].append((id, state))
+            case .setTimer(let deadline): timers[device] = deadline
+            }
+        }
+        guard !actions.isEmpty, !killed.contains(device) else { return }
+        perform(masters[device].changed(living: detectors[device].living), by: device)
+    }
+
+    private mutating func perform(_ actions: [Mastership.Action], by device: Int) {
+        for action in actions {
+            switch action {
+            case .broadcast(let body): for id in ids where id != ids[device] { post(body, from: device, to: id) }
+            case .send(let body, let id): post(body, from: device, to: id)
+            case .changed, .keep: break
+            }
+        }
+    }
+
+    private mutating func post(_ body: WirePeerMessage.OneOf_Body, from: Int, to id: DeviceID) {
+        guard let to = ids.firstIndex(of: id), sides.map({ $0[from] == $0[to] }) ?? true else { return }
+        if case .masterClaim = body {} else if Int.random(in: 0..<1_000, using: &generator) < lossPerMille { return }
+        let delay = TimeAmount.microseconds(Int64.random(in: 100...20_000, using: &generator))
+        mail.append(Mail(at: now + delay, from: from, to: to, body: body))
+    }
+}

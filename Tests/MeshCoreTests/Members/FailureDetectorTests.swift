@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import MeshCore
+import NIOCore
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+@Suite struct FailureDetectorSimulationTests {
+    @Test func `who is killed is dead for all others within three seconds`() async throws {
+        for seed in Simulation.seeds.prefix(100) {
+            // Other tests have their turn as well.
+            await Task.yield()
+            var mesh = try DetectorMesh(devices: Int(2 + seed % 7), seed: seed)
+            mesh.run(for: .milliseconds(Int64.random(in: 100...2_000, using: &mesh.generator)))
+            mesh.kill(0)
+            mesh.run(for: .seconds(3))
+            for device in mesh.survivors {
+                let state = mesh.state(of: 0, at: device)
+                #expect(state == .dead, "seed \(seed), device \(device): \(Simulation.again(seed))")
+            }
+        }
+    }
+
+    @Test func `neither loss nor a starved processor makes the living look dead`() async throws {
+        for seed in Simulation.seeds.prefix(30) {
+            // Other tests have their turn as well.
+            await Task.yield()
+            var mesh = try DetectorMesh(devices: Int(3 + seed % 5), seed: seed)
+            mesh.lossPerMille = 20
+            for _ in 0..<6 {
+                mesh.starve(Int.random(in: mesh.ids.indices, using: &mesh.generator), for: .seconds(1))
+                mesh.run(for: .seconds(5))
+            }
+            let dead = mesh.told.flatMap(\.self).count { $0.1 == .dead }
+            #expect(dead == 0, "seed \(seed): \(Simulation.again(seed))")
+        }
+    }
+
+    @Test func `all agree on the lowest id that lives, and on another within five seconds when it dies`() async throws {
+        for seed in Simulation.seeds.prefix(100) {
+            // Other tests have their turn as well.
+            await Task.yield()
+            var mesh = try DetectorMesh(devices: Int(2 + seed % 6), seed: seed)
+            mesh.run(for: .seconds(1))
+            let first = try agreed(mesh, seed)
+            #expect(first.master == mesh.ids.min())
+            mesh.kill(try #require(mesh.ids.firstIndex(of: first.master)))
+            mesh.run(for: .seconds(5))
+            let second = try agreed(mesh, seed)
+            #expect(second.master == mesh.survivors.map { mesh.ids[$0] }.min() && second.term > first.term)
+        }
+    }
+
+    @Test func `two sides of a partition have a master each; healed, they have one`()
+        async throws
+    {
+        for seed in Simulation.seeds.prefix(100) {
+            // Other tests have their turn as well.
+            await Task.yield()
+            var mesh = try DetectorMesh(devices: 5, seed: seed)
+            mesh.run(for: .seconds(1))
+            let before = try agreed(mesh, seed)
+            mesh.split([0, 0, 0, 1, 1])
+            mesh.run(for: .seconds(5))
+            for side in [[0, 1, 2], [3, 4]] {
+                for device in side {
+                    let claim = mesh.claim(at: device)
+                    #expect(claim?.master == side.map { mesh.ids[$0] }.min(), "seed \(seed)")
+                    #expect(mesh.agreeing(at: device) == side.count, "seed \(seed)")
+                }
+            }
+            mesh.heal()
+            mesh.run(for: .seconds(5))
+            let after = try agreed(mesh, seed)
+            #expect(after.master == before.master && after.term > before.term)
+        }
+    }
+
+    @Test func `what strangers say, and news of nobody, change nothing`() throws {
+        let mesh = try DetectorMesh(devices: 3, seed: 1)
+        var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
+        let now = mesh.now
+        let dead = WireMemberNews.with { ($0.member, $0.state) = (.init(mesh.ids[1].bytes), .dead) }
+        let probe = WireProbe.with { $0.news = [dead] }
+        #expect(detector.received(probe, from: mesh.ids[2], at: now) == [])
+        _ = detector.connected(mesh.ids[1], at: now)
+        _ = detector.connected(mesh.ids[2], at: now)
+        let nobody = WireProbe.with { $0.news = [.with { $0.member = .init([1, 2, 3]) }] }
+        _ = detector.received(nobody, from: mesh.ids[2], at: now)
+        #expect(detector.state(of: mesh.ids[1]) == .alive)
+        // Of a device with a connection it is only a suspicion.
+        _ = detector.received(probe, from: mesh.ids[2], at: now)
+        #expect(detector.state(of: mesh.ids[1]) == .suspect)
+    }
+
+    private func agreed(_ mesh: DetectorMesh, _ seed: UInt64) throws -> Mastership.Claim {
+        let claims = Set(mesh.survivors.map { mesh.claim(at: $0) })
+        #expect(claims.count == 1, "seed \(seed): \(claims), \(Simulation.again(seed))")
+        return try #require(claims.first ?? nil)
+    }
+}
