@@ -9,8 +9,8 @@
 set -Eeuo pipefail
 cd "$(dirname "$0")/../.."
 
-programs=${1:-.build/debug}
-venv=.build/interop
+programs=$(realpath "${1:-.build/debug}")
+venv=$PWD/.build/interop
 work=$(mktemp -d)
 server=
 
@@ -46,9 +46,11 @@ echo "== Signatures"
 
 echo "== openapi.json"
 # The streams have no end, so no answer can be waited for.
+# It leaves its notes where it runs.
+cd "$work"
 "$venv/bin/schemathesis" run "http://$address/openapi.json" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
-    --exclude-path /devices/watch --exclude-path '/devices/{id}/signals' \
+    --exclude-operation-id watch --exclude-operation-id signals \
     --max-examples "${EXAMPLES:-50}" --seed "${SEED:-1}" --no-color
 kill -0 "$server"
 echo "The server lives."

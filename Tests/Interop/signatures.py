@@ -149,7 +149,7 @@ def check_ours():
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             url = f"http://{self.headers['Host']}{self.path}"
-            seen.append((requests.Request("POST", url, headers=dict(self.headers), data=body).prepare(), body))
+            seen.append((requests.Request(self.command, url, headers=dict(self.headers), data=body).prepare(), body))
             enough.set()
             self.send_response(503)
             self.send_header("Content-Length", "0")
