@@ -33,6 +33,19 @@ import Darwin
         }
     }
 
+    @Test func `a relay ends with the terminal that it was started at`() async throws {
+        try await withTemporaryDirectory { directory in
+            let processes = "pgrep -f '[t]cp_server --port 0 --state-dir \(directory)/state'"
+            try await Terminal.with(directory) { terminal in
+                // In the place of the shell, which would end it by itself.
+                try await terminal.run("exec tcp_server --port 0 --state-dir \(directory)/state")
+                #expect(await terminal.shows(/listening/))
+                #expect(try await shell(processes).exitCode == 0)
+            }
+            #expect(await eventually { (try? await shell(processes).exitCode) == 1 })
+        }
+    }
+
     @Test func `another certificate and key are taken together or not at all`() async throws {
         try await withTemporaryDirectory { directory in
             let (certificate, key) = (directory + "/certificate.pem", directory + "/key.pem")
