@@ -22,7 +22,8 @@ struct TcpServer: AsyncParsableCommand {
             One port takes TLS and plaintext, and in either the lines that nc speaks, JSON (one object a line) and the \
             binary frames of tcp_client. Passwords are taken without TLS from this machine only.
 
-            Each option can also be set in the environment (TCP_SERVER_PORT=9000) and in the file given with --config.
+            `tcp_server serve --help` tells all options of the relay. Each can also be set in the environment \
+            (TCP_SERVER_PORT=9000) and in the file given with --config.
             """,
         version: meshVersion,
         subcommands: [

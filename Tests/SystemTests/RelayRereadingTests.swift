@@ -33,6 +33,24 @@ import Darwin
         }
     }
 
+    @Test func `a relay ends with the terminal that it was started at`() async throws {
+        try await withTemporaryDirectory { directory in
+            let isThere = "pgrep -f '^tcp_server --port 0 --state-dir \(directory)' >/dev/null"
+            let result = try await shell(
+                """
+                cd \(directory); exec 2>/dev/null
+                await() { for try in $(seq 200); do if eval "$1"; then echo "$2"; break; fi; sleep 0.1; done; }
+                script -fqec 'exec tcp_server --port 0 --state-dir \(directory)' typescript </dev/null >/dev/null 2>&1 &
+                await "grep -q listening typescript" listens
+                await "\(isThere)" runs
+                kill -9 $!
+                await "! \(isThere)" ended
+                """
+            )
+            #expect(result.output == "listens\nruns\nended\n")
+        }
+    }
+
     @Test func `another certificate and key are taken together or not at all`() async throws {
         try await withTemporaryDirectory { directory in
             let (certificate, key) = (directory + "/certificate.pem", directory + "/key.pem")

@@ -23,6 +23,12 @@ extension Relay.Hall {
         surroundings.sessions.all.compactMap(\.figures).sorted { ($0.user, $0.since) < ($1.user, $1.since) }
     }
 
+    /// Those of them who are in a room; nil if there is no such room.
+    func clientFigures(in name: String) -> [ClientFigures]? {
+        guard let name = RoomName(name), surroundings.rooms.existing(name) != nil else { return nil }
+        return clientFigures().filter { $0.rooms.contains(name.description) }
+    }
+
     /// Part of a room's log; nil if there is no such room.
     func page(_ request: HistoryRequest, _ answer: @escaping (WirePage?) -> Void) {
         guard surroundings.rooms.existing(request.room) != nil else { return answer(nil) }

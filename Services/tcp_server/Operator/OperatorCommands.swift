@@ -61,7 +61,8 @@ struct RoomsCommand: AsyncParsableCommand {
         try await reportingFailures(of: Configuration.program) {
             let rooms = try [RoomFigures](json: await options.ask(AdminRequest("GET", path: ["rooms"])))
             try options.write(rooms, ["ROOM", "FIRST", "LAST", "PEOPLE", "CLIENTS", "MEMORY"]) { room in
-                [room.room] + ["\(room.first)", "\(room.last)", "\(room.people)", "\(room.clients)", "\(room.memory)"]
+                [room.room] + ["\(room.first)", "\(room.last)", "\(room.people)", "\(room.clients)"]
+                    + ["\((room.memory + 1_023) / 1_024) KiB"]
             }
         }
     }

@@ -14,9 +14,11 @@ extension Relay {
             },
             AdminRoute("GET", "/clients") { request in
                 await answering {
-                    let room = request.query["room"]
-                    let clients = try await onLoop { $0.clientFigures() }
-                    return try .json(clients.filter { room == nil || $0.rooms.contains(room ?? "") }.json())
+                    guard let room = request.query["room"] else {
+                        return try .json(await onLoop { $0.clientFigures() }.json())
+                    }
+                    guard let clients = try await onLoop({ $0.clientFigures(in: room) }) else { return .noRoom(room) }
+                    return try .json(clients.json())
                 }
             },
             AdminRoute("GET", "/rooms/*/history") { request in
@@ -38,7 +40,7 @@ extension Relay {
         let before = request.query["before"].flatMap { UInt64($0) } ?? 0
         let limit = request.query["limit"].flatMap { Int($0) } ?? 100
         guard let page = try await page(HistoryRequest(room: room, edge: .before(before), limit: limit)) else {
-            return .problem(404, "there is no room \(room): see `tcp_server rooms`")
+            return .noRoom(room.description)
         }
         return try .json(page.messages.map(MessageFigures.init).json())
     }
@@ -70,6 +72,12 @@ extension Relay {
         } catch {
             return .problem(500, "\(error)")
         }
+    }
+}
+
+extension AdminAnswer {
+    fileprivate static func noRoom(_ name: String) -> AdminAnswer {
+        .problem(404, "there is no room \(name.printable): see `tcp_server rooms`")
     }
 }
 

@@ -75,7 +75,7 @@ extension Room {
         reads[sequence, default: []].append(answer)
         guard reads[sequence]?.count == 1 else { return }
         let room = NIOLoopBound(self, eventLoop: loop)
-        store.read(name, from: sequence, bytes: readerChunk) { result in
+        store.read(name, from: sequence, bytes: storedChunk) { result in
             loop.execute {
                 let waiting = room.value.reads.removeValue(forKey: sequence) ?? []
                 for answer in waiting { answer(result) }
@@ -84,5 +84,7 @@ extension Room {
     }
 }
 
-/// What a reader is given at a time, in bytes.
+/// What a reader is given of the log at a time, in bytes: in memory that all readers share.
 let readerChunk = 256 * 1_024
+/// What is read from the store for a reader at a time, in bytes: in memory of its own.
+private let storedChunk = 64 * 1_024

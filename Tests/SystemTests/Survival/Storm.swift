@@ -41,6 +41,11 @@ struct StormAccount {
         delivered.append((sequence, text))
     }
 
+    /// The relay said what is no event.
+    mutating func misunderstood(_ error: String) {
+        faults.append("what is no event behind \(position): \(error)")
+    }
+
     mutating func announced(_ first: UInt64, _ last: UInt64) {
         if first <= position || last < first { faults.append("gap \(first)-\(last) after \(position)") }
         position = max(position, last)

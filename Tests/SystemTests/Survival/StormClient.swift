@@ -100,7 +100,10 @@ final class StormClient: ChannelInboundHandler {
         do {
             while let event = try decoder.next(from: &inbound) { received(event, context) }
         } catch {
-            account.delivered(0, "what is no event: \(error)")
+            // Who says nothing for half a second, as a busy client may, is taken for a person at nc, and greeted in words.
+            if isOnline { account.misunderstood("\(error)") }
+            // Nothing behind it can be understood.
+            context.close(promise: nil)
         }
         inbound.discardReadBytes()
     }

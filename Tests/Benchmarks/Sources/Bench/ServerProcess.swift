@@ -33,9 +33,14 @@ package final class ServerProcess {
     }
 
     /// Bytes of it that are in memory.
-    package var residentBytes: Int {
+    package var residentBytes: Int { memory("VmRSS") }
+
+    /// The most that ever were.
+    package var peakResidentBytes: Int { memory("VmHWM") }
+
+    private func memory(_ name: String) -> Int {
         let status = (try? String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        let line = status.split(separator: "\n").first { $0.hasPrefix("\(name):") }
         let kibibytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
         return (kibibytes ?? 0) * 1024
     }

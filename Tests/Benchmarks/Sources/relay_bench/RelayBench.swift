@@ -20,6 +20,7 @@ struct RelayBench: ParsableCommand {
         case leave
         case slow
         case guess
+        case door
     }
 
     @Option(help: ArgumentHelp("Only these of: \(names(Benchmark.self)).", valueName: "names"))
@@ -71,6 +72,7 @@ struct RelayBench: ParsableCommand {
             case .leave: LeaveBenchmark(plan: plan).run()
             case .slow: SlowBenchmark(plan: plan).run()
             case .guess: GuessBenchmark(plan: plan).run()
+            case .door: DoorBenchmark(plan: plan).run()
             }
         }
         if !bars.isEmpty { say(Bar.table(bars)) }

@@ -23,11 +23,14 @@ final class Poller {
     enum Interest {
         case reading
         case readingAndWriting
+        /// Nothing but that the other side is gone.
+        case ending
 
         fileprivate var mask: UInt32 {
             switch self {
             case .reading: EPOLLIN.rawValue
             case .readingAndWriting: EPOLLIN.rawValue | EPOLLOUT.rawValue
+            case .ending: EPOLLRDHUP.rawValue
             }
         }
     }

@@ -9,14 +9,23 @@ enum Socket {
     ///
     /// The `number`th client comes from one of many addresses of loopback, so that no address runs out of ports.
     static func connect(port: UInt16, number: Int = 0) throws -> Int32 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        try connect(port, number, flags: 0)
+    }
+
+    /// Begins to connect, and does not wait for it; the socket does not block.
+    static func begin(port: UInt16, number: Int) throws -> Int32 {
+        try connect(port, number, flags: Int32(SOCK_NONBLOCK.rawValue))
+    }
+
+    private static func connect(_ port: UInt16, _ number: Int, flags: Int32) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | flags, 0)
         guard descriptor >= 0 else { throw Failure("no socket: \(reason())") }
         set(descriptor, level: Int32(IPPROTO_TCP), option: TCP_NODELAY, to: 1)
         // So that two sockets to one server may have one port if their addresses differ.
         set(descriptor, level: Int32(IPPROTO_IP), option: IP_BIND_ADDRESS_NO_PORT, to: 1)
         let source = UInt32(0x7f00_0002) + UInt32(number / 4_000 % 250)
         guard call(bind, descriptor, address: source, port: 0) == 0,
-            call(Glibc.connect, descriptor, address: 0x7f00_0001, port: port) == 0
+            call(Glibc.connect, descriptor, address: 0x7f00_0001, port: port) == 0 || errno == EINPROGRESS
         else {
             let reason = reason()
             close(descriptor)

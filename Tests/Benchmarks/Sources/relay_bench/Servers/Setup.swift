@@ -15,8 +15,9 @@ struct Setup {
     var relayOptions: [String] = []
 
     static let password = "benchmark"
-    /// More accounts, for the guessers.
+    /// More accounts, for the guessers, with hashes of the usual cost.
     static let guessedAccounts = 1_000
+    static let guessedPassword = "unguessable"
 
     static func guessedAccount(_ number: Int) -> String { "g\(number)" }
 
@@ -40,7 +41,7 @@ struct Setup {
 
     private func mesh(_ options: [String], _ port: UInt16, _ folder: URL) throws -> [String] {
         let hash = try Self.hash(of: Self.password, cost: 1)
-        let guessed = try Self.hash(of: "unguessable", cost: 0)
+        let guessed = try Self.hash(of: Self.guessedPassword, cost: 0)
         let accounts =
             (0...clients).map { "\(Mesh.account($0)):\(hash)\n" }
             + (0..<Self.guessedAccounts).map { "\(Self.guessedAccount($0)):\(guessed)\n" }
