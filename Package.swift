@@ -23,6 +23,8 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -107,10 +109,15 @@ let package = Package(
         .executableTarget(
             name: "signaling_server",
             dependencies: [
-                "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, configuration, grdb, httpTypes, hummingbird,
-                logging, metrics, nioCore, nioHTTPTypes, serviceLifecycle,
+                "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, collections, configuration, grdb, httpTypes,
+                crypto, hummingbird, hummingbirdCore, hummingbirdTLS, logging, metrics, nioCore, nioHTTPTypes, nioSSL,
+                serviceLifecycle,
             ],
             path: "Services/signaling_server",
+            resources: [
+                .embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/page.js"),
+                .embedInCode("Page/openapi.json"),
+            ],
             swiftSettings: ours
         ),
         .executableTarget(
@@ -173,7 +180,7 @@ let package = Package(
             name: "SignalingServerTests",
             dependencies: [
                 "MeshCore", "MeshProgram", "TestSupport", "signaling_server", crypto, hummingbird, hummingbirdTesting,
-                httpTypes, logging, nioCore, serviceLifecycle,
+                httpTypes, logging, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: ours
         ),

@@ -57,8 +57,8 @@ signaling=http://$(address "$state/signaling.log")
 echo "It listens at $signaling."
 
 say "Two devices find each other there, and talk over mutual TLS"
-start kitchen device --name kitchen --signaling "$signaling" --state-dir "$state/kitchen" --poll 1s --no-prompt
-start garden device --name garden --signaling "$signaling" --state-dir "$state/garden" --poll 1s --no-prompt
+start kitchen device --name kitchen --signaling "$signaling" --state-dir "$state/kitchen" --no-prompt
+start garden device --name garden --signaling "$signaling" --state-dir "$state/garden" --no-prompt
 await "$state/kitchen.out" 'connected to garden'
 await "$state/garden.out" 'connected to kitchen'
 grep 'connected to' "$state/kitchen.out"
@@ -66,7 +66,7 @@ run device list --signaling "$signaling"
 device list --signaling "$signaling" --state-dir "$state/visitor"
 run "echo 'send kitchen The kettle is on.' | device --name visitor"
 echo 'send kitchen The kettle is on.' |
-    device --name visitor --signaling "$signaling" --state-dir "$state/visitor" --poll 1s | grep 'delivered'
+    device --name visitor --signaling "$signaling" --state-dir "$state/visitor" | grep 'delivered'
 await "$state/kitchen.out" 'visitor: The kettle is on'
 echo "and the kitchen shows:"
 grep 'visitor: ' "$state/kitchen.out"

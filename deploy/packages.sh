@@ -5,7 +5,9 @@
 build_packages=(git libcrypt-dev libedit-dev libsqlite3-dev zlib1g-dev curl)
 # For the tests of the built programs, which other people's clients, browsers and tools talk to.
 # shellcheck disable=SC2034
-test_packages=(apache2-utils chromium iproute2 netcat-openbsd openssl procps protobuf-compiler tmux whois)
+test_packages=(
+    apache2-utils chromium iproute2 netcat-openbsd openssl procps protobuf-compiler python3-venv tmux whois
+)
 
 as_root() {
     if ((EUID == 0)); then "$@"; else sudo "$@"; fi

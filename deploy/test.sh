@@ -70,6 +70,9 @@ check_generated_code
 step "Tests"
 run_tests --no-parallel
 
+step "Other people's programs"
+EXAMPLES=10 Tests/Interop/run.sh
+
 step "Fuzz corpus"
 Tests/Fuzz/run.sh
 

@@ -37,6 +37,7 @@ extension Agent {
             guard let peer = peers[number] else { continue }
             connected(id, peer)
         }
+        inbox.sessions.show(current.mapValues { _ in .direct })
     }
 
     private func connected(_ id: DeviceID, _ peer: Peer) {

@@ -17,7 +17,8 @@ struct Configuration: Sendable {
     let listen: Endpoint?
     let name: String
     let heartbeat: TimeAmount
-    let poll: TimeAmount
+    /// What lets this device in where the signaling server doesn't know it yet.
+    let enrollmentKey: String?
     /// Nil leaves it to the registry.
     let ttl: TimeAmount?
     let acceptsUnlisted: Bool
@@ -44,7 +45,7 @@ struct Configuration: Sendable {
         let ids = settings.values("allow", flags: options.allowed).map(\.id)
         allowed = ids.isEmpty ? nil : Set(ids)
         heartbeat = settings.value("heartbeat", flag: options.heartbeat, default: TimeSpan(PeerLimits.heartbeat)).amount
-        poll = settings.value("poll", flag: options.poll, default: TimeSpan(.seconds(5))).amount
+        enrollmentKey = Self.enrollmentKey(options, from: &settings)
         ttl = settings.value("ttl", flag: options.ttl).map(\.amount)
         acceptsUnlisted = settings.value("accept-unlisted", flag: options.acceptUnlisted ? true : nil, default: false)
         readsCommands = !settings.value("no-prompt", flag: options.noPrompt ? true : nil, default: false)
@@ -52,6 +53,18 @@ struct Configuration: Sendable {
         logLevel = settings.value("log-level", flag: options.common.logLevel, default: LogLevel(.warning)).level
         check(&settings)
         try settings.check()
+    }
+
+    /// From a file or the environment: what is in a flag, everybody on the machine can read.
+    private static func enrollmentKey(_ options: RunOptions, from settings: inout Settings) -> String? {
+        guard let path = settings.value("enrollment-key-file", flag: options.enrollmentKeyFile) else {
+            return settings.value("enrollment-key", flag: nil)
+        }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.utf8.count <= 1_024 else {
+            settings.fault("enrollment-key-file is \(path.printable), which can't be read as a key")
+            return nil
+        }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// The one setting that `device list` has as well.
@@ -92,9 +105,6 @@ struct Configuration: Sendable {
         }
         if !(TimeAmount.milliseconds(50)...TimeAmount.hours(1)).contains(heartbeat) {
             settings.fault("heartbeat must be from 50ms to 60m")
-        }
-        if !(TimeAmount.milliseconds(100)...TimeAmount.hours(1)).contains(poll) {
-            settings.fault("poll must be from 100ms to 60m")
         }
         let seconds = RegistrationLimits.ttl
         if let ttl,

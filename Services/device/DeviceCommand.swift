@@ -80,9 +80,12 @@ struct RunOptions: ParsableArguments {
     var heartbeat: TimeSpan?
 
     @Option(
-        help: ArgumentHelp("How often the signaling server is asked who is there (default: 5s).", valueName: "time")
+        help: ArgumentHelp(
+            "A file with the enrolment key that lets this device in, where the signaling server asks for one (or DEVICE_ENROLLMENT_KEY).",
+            valueName: "file"
+        )
     )
-    var poll: TimeSpan?
+    var enrollmentKeyFile: String?
 
     @Option(
         help: ArgumentHelp(
@@ -150,13 +153,17 @@ struct ListCommand: AsyncParsableCommand {
         try await reportingFailures(of: "device") {
             var settings = try await Settings(program: "device", configFile: common.config)
             let address = try Configuration.chosenSignaling(flag: signaling, from: &settings)
+            let directory = settings.value("state-dir", flag: common.stateDir)
             try settings.check()
-            print(try await text(from: address))
+            print(try await text(from: address, stateDirectory: directory))
         }
     }
 
-    private func text(from address: SignalingAddress) async throws -> String {
-        let client = SignalingClient(address, key: nil, patience: .seconds(5))
+    /// Where devices are enrolled, only they may ask: what is kept of this one signs.
+    private func text(from address: SignalingAddress, stateDirectory: String?) async throws -> String {
+        let directory = try? StateDirectory.chosen(stateDirectory, program: "device")
+        let identity = try directory.flatMap { try Identity.ifKept(in: $0, commonName: "device") }
+        let client = SignalingClient(address, key: identity?.key, patience: .seconds(5))
         do {
             let records = try await client.devices(unless: nil)?.records ?? []
             await client.shutdown()

@@ -72,7 +72,7 @@ extension DeviceService {
         RegistryTask(
             client: SignalingClient(address, key: identity.key, patience: .seconds(5)),
             registration: try registration(at: bound),
-            poll: configuration.poll,
+            enrollmentKey: configuration.enrollmentKey,
             inbox: inbox,
             logger: logger
         )

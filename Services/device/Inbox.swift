@@ -13,7 +13,7 @@ enum AgentEvent: Sendable {
     /// A way of finding devices without the registry.
     case discovered(DiscoveryEvent)
     case discovering([DiscoveryReport])
-    case registry(Membership.Change)
+    case registry(RegistryContact.Change)
     /// A program on this machine asks for something, or has left.
     case asked(AgentCommand, ControlClient)
     case askerLeft(Int)
@@ -34,6 +34,8 @@ struct Inbox: Sendable {
     let lookUps: AsyncStream<DeviceID>
     /// An element for each line that may be read.
     let turns: AsyncStream<Void>
+    /// What the registry is told of this device's sessions.
+    let sessions = SessionBoard()
     private let eventSink: AsyncStream<AgentEvent>.Continuation
     private let lookUpSink: AsyncStream<DeviceID>.Continuation
     private let turnSink: AsyncStream<Void>.Continuation

@@ -8,7 +8,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Performs requests to a signaling server.
+/// Performs requests to a signaling server, signed with the device's key where there is one.
 ///
 /// Whoever makes one shuts it down.
 struct SignalingClient: Sendable {
@@ -17,11 +17,15 @@ struct SignalingClient: Sendable {
     private let http: HTTPClient
     private let patience: TimeAmount
 
-    /// A client that signs what it changes with `key`; each request takes at most `patience`.
+    /// Nothing came on a stream for so long, though the server says each 15 s that it is there.
+    private static let silence = TimeAmount.seconds(45)
+
+    /// A client that signs with `key`; the head of each answer comes within `patience`.
     init(_ address: SignalingAddress, key: P256.Signing.PrivateKey?, patience: TimeAmount) {
         (self.address, self.key, self.patience) = (address, key, patience)
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = patience
+        configuration.timeout.read = Self.silence
         // The agent has its own times for trying again, and wants to know.
         configuration.connectionPool.retryConnectionEstablishment = false
         // A server that sends us elsewhere is not the one that was named.
@@ -34,24 +38,27 @@ struct SignalingClient: Sendable {
         try? await http.shutdown()
     }
 
-    func register(_ registration: Registration) async throws(SignalingFailure) -> DeviceRecord {
-        let request = SignalingRequest.register(registration)
-        return try await understood { try await perform(request, isSigned: true).record() }
+    func register(
+        _ registration: Registration,
+        enrollmentKey: String?
+    ) async throws(SignalingFailure) -> DeviceRecord {
+        let request = SignalingRequest.register(registration, enrollmentKey: enrollmentKey)
+        return try await understood { try await perform(request).record() }
     }
 
-    func heartbeat(_ id: RecordID) async throws(SignalingFailure) {
-        try await understood { try await perform(.heartbeat(id), isSigned: true).check() }
+    func heartbeat(_ id: RecordID, sessions: SessionReport) async throws(SignalingFailure) {
+        try await understood { try await perform(.heartbeat(id, sessions: sessions)).check() }
     }
 
     /// Takes at most `patience`.
     func deregister(_ id: RecordID, within patience: TimeAmount) async throws(SignalingFailure) {
-        try await understood { try await perform(.deregister(id), isSigned: true, within: patience).check() }
+        try await understood { try await perform(.deregister(id), within: patience).check() }
     }
 
     /// One device; nil where the registry does not list it.
     func device(_ id: RecordID) async throws(SignalingFailure) -> DeviceRecord? {
         do {
-            return try await understood { try await perform(.device(id), isSigned: false).record() }
+            return try await understood { try await perform(.device(id)).record() }
         } catch  where error.isNotFound {
             return nil
         }
@@ -66,7 +73,7 @@ struct SignalingClient: Sendable {
             var records: [DeviceRecord] = []
             var firstTag: String?
             for number in 0..<Self.pages {
-                guard let page = try await perform(request, isSigned: false).page() else { return nil }
+                guard let page = try await perform(request).page() else { return nil }
                 records += page.records
                 if number == 0 { firstTag = page.tag }
                 guard let next = page.next else { return (records, number == 0 ? firstTag : nil) }
@@ -79,13 +86,40 @@ struct SignalingClient: Sendable {
     /// Pages of a list that are read.
     private static let pages = 64
 
+    /// Reads a stream to its end; fails where the server doesn't open it.
+    ///
+    /// `received` is given the events as they come, some at a time, and first of all none, when the stream is open.
+    ///
+    /// - Returns: Why it broke off; nil where the server ended it.
+    @concurrent func follow(
+        _ request: SignalingRequest,
+        _ received: @Sendable ([ServerSentEvent]) async -> Void
+    ) async throws(SignalingFailure) -> SignalingFailure? {
+        let answer: HTTPClientResponse = try await understood {
+            let answer = try await send(request, within: patience)
+            if answer.status != .ok { try await Self.whole(answer).check() }
+            return answer
+        }
+        await received([])
+        var decoder = ServerSentEventDecoder()
+        do {
+            for try await bytes in answer.body { await received(try decoder.received(bytes.readableBytesView)) }
+            return nil
+        } catch {
+            return SignalingFailure(error)
+        }
+    }
+
     private func perform(
         _ request: SignalingRequest,
-        isSigned: Bool,
         within patience: TimeAmount? = nil
     ) async throws -> SignalingAnswer {
+        try await Self.whole(send(request, within: patience ?? self.patience))
+    }
+
+    private func send(_ request: SignalingRequest, within patience: TimeAmount) async throws -> HTTPClientResponse {
         var request = request
-        if isSigned, let key {
+        if let key {
             var generator = SystemRandomNumberGenerator()
             let nonce = SignalingRequest.nonce(using: &generator)
             request = try request.signed(by: key, authority: address.authority, at: .now, nonce: nonce)
@@ -94,7 +128,10 @@ struct SignalingClient: Sendable {
         call.method = HTTPMethod(rawValue: request.method)
         call.headers = HTTPHeaders([("Host", address.authority)] + request.headers.sorted { $0.key < $1.key })
         if !request.body.isEmpty { call.body = .bytes(ByteBuffer(string: request.body)) }
-        let answer = try await http.execute(call, timeout: patience ?? self.patience)
+        return try await http.execute(call, timeout: patience)
+    }
+
+    private static func whole(_ answer: HTTPClientResponse) async throws -> SignalingAnswer {
         let body = try await answer.body.collect(upTo: SignalingAnswer.largestBody)
         let headers = answer.headers
         return SignalingAnswer(status: Int(answer.status.code), body: body.readableBytesView) {
@@ -127,9 +164,22 @@ enum SignalingFailure: Error, Equatable {
 
     var isNotFound: Bool {
         switch self {
-        case .fault(.refused(let problem)): problem.status == 404
-        case .fault(.status(404)): true
+        case .fault(.refused(let problem, _)): problem.status == 404
+        case .fault(.status(404, _)): true
         case .fault, .away: false
+        }
+    }
+
+    /// It has to be let in, first or again.
+    var isNotEnrolled: Bool {
+        if case .fault(.refused(let problem, _)) = self { problem.cause == "enrollment-needed" } else { false }
+    }
+
+    /// What the server said of when to try again.
+    var retryAfter: TimeAmount? {
+        switch self {
+        case .fault(.refused(_, let retryAfter)), .fault(.status(_, let retryAfter)): retryAfter
+        case .fault(.notUnderstood), .away: nil
         }
     }
 

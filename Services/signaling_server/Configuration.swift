@@ -21,6 +21,18 @@ package struct Configuration: Sendable {
     package var enrollment = Enrollment.open
     /// Where the operator's listener is.
     package var adminPort = AdminServer.Port.preferably(9_080)
+    /// How streams are kept up.
+    package var streams = EventStreamHandler.Bounds()
+    /// What one address and one key may ask for.
+    package var limits = Limits.Bounds()
+    /// Whose word on who asked them counts.
+    package var trustedProxies: [AddressRange] = []
+    /// PEM files; nil where TLS is not spoken.
+    package var tls: (certificate: String, key: String)?
+    /// From a request's head to its end.
+    package var requestTime = TimeAmount.seconds(10)
+    /// Silence between two requests, or before the first, the time for a head included.
+    package var idleTime = TimeAmount.seconds(30)
     package var logLevel = Logger.Level.notice
 
     package init() {}
@@ -41,10 +53,12 @@ extension Configuration {
         store = settings.value("store", flag: options.store)
         stateDirectory = settings.value("state-dir", flag: common.stateDir)
         logLevel = settings.value("log-level", flag: common.logLevel, default: LogLevel(logLevel)).level
-        let byDefault: Enrollment = isLoopback ? .open : .closed
+        let byDefault: Enrollment = isLoopback ? .open : .keys
         enrollment = settings.value("enrollment", flag: options.enrollment, default: byDefault)
         ttl = settings.value("ttl", flag: options.ttl, default: TimeSpan(ttl)).amount
         if let port = settings.value("admin-port", flag: options.adminPort) { adminPort = .exactly(port) }
+        readLimits(&settings, options)
+        readTransport(&settings, options)
         if Endpoint(host: host, port: port) == nil {
             settings.fault("host is '\(host.printable)', which is neither an address nor a name")
         }
@@ -53,6 +67,41 @@ extension Configuration {
             settings.fault("ttl is \(TimeSpan(ttl)), but must be from \(bounds.lowerBound)s to \(bounds.upperBound)s")
         }
         try settings.check()
+    }
+}
+
+extension Configuration {
+    private mutating func readLimits(_ settings: inout Settings, _ options: ServerOptions) {
+        let address = settings.value("address-rate", flag: options.addressRate, default: 100)
+        let key = settings.value("key-rate", flag: options.keyRate, default: 10)
+        for (name, value) in [("address-rate", address), ("key-rate", key)] where !(1...1_000_000).contains(value) {
+            settings.fault("\(name) is \(value), but must be from 1 to 1000000")
+        }
+        limits.address = Rate(perSecond: Double(address), burst: Double(address) * 5)
+        limits.registrationsOfAddress = Rate(perSecond: Double(address) / 5, burst: Double(address) * 2)
+        limits.key = Rate(perSecond: Double(key), burst: Double(key) * 5)
+        limits.registrationsOfKey = Rate(perSecond: Double(key) / 10, burst: Double(key))
+        limits.streamsOfAddress = settings.value("address-streams", flag: options.addressStreams, default: 500)
+        if limits.streamsOfAddress < 1 { settings.fault("address-streams must be at least 1") }
+    }
+
+    private mutating func readTransport(_ settings: inout Settings, _ options: ServerOptions) {
+        let proxies = settings.value("trusted-proxy", flag: options.trustedProxy) ?? ""
+        if let ranges = AddressRange.list(proxies) {
+            trustedProxies = ranges
+        } else {
+            settings.fault(
+                "trusted-proxy is '\(proxies.printable)', but must be addresses or ranges such as 10.0.0.0/8"
+            )
+        }
+        let certificate = settings.value("tls-certificate", flag: options.tlsCertificate)
+        let key = settings.value("tls-key", flag: options.tlsKey)
+        switch (certificate, key) {
+        case (let certificate?, let key?): tls = (certificate, key)
+        case (nil, nil): break
+        case (_?, nil): settings.fault("tls-certificate is given without tls-key: give both")
+        case (nil, _?): settings.fault("tls-key is given without tls-certificate: give both")
+        }
     }
 }
 

@@ -2,12 +2,16 @@
 
 import FoundationEssentials
 package import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 package import Logging
 import MeshAdmin
 import MeshCore
 import MeshProgram
 import Metrics
 import NIOCore
+package import NIOSSL
+import ServiceLifecycle
 
 #if canImport(Glibc)
 import Glibc
@@ -22,15 +26,27 @@ func serve(_ configuration: Configuration, logger: Logger) async throws {
     let metrics = PrometheusMetrics()
     MetricsSystem.bootstrap(metrics)
     let registry = try await openRegistry(configuration, logger: logger)
-    let application = makeApplication(configuration, registry: registry, logger: logger)
+    let files = try certificateFiles(configuration, logger: logger)
+    let application = try makeApplication(configuration, registry: registry, tls: files?.configuration, logger: logger)
     let admin = AdminServer(
         port: configuration.adminPort,
         keepingAccessIn: accessDirectory(configuration, logger: logger),
-        surface: AdminSurface(metrics: metrics, isReady: { await registry.isReady }),
+        surface: AdminSurface(
+            metrics: metrics,
+            isReady: { await registry.isReady },
+            routes: operatorRoutes(of: registry)
+        ),
         logger: logger
     )
+    if configuration.enrollment == .keys, await registry.keys.isEmpty {
+        logger.notice("Devices need an enrolment key: make one with `signaling_server enroll create`")
+    }
     do {
-        try await runServices([registry, admin, application], patience: .milliseconds(1_500), logger: logger)
+        try await runServices(
+            [registry, admin] + (files.map { [$0] } ?? []) + [application],
+            patience: .milliseconds(1_500),
+            logger: logger
+        )
     } catch let fault as AdminPortFault {
         throw ProgramFailure(.unavailable, "\(fault)")
     } catch let error as IOError {
@@ -44,28 +60,39 @@ func serve(_ configuration: Configuration, logger: Logger) async throws {
 package func makeApplication(
     _ configuration: Configuration,
     registry: LiveRegistry,
+    tls: TLSConfiguration? = nil,
     logger: Logger
-) -> some ApplicationProtocol {
+) throws -> some ApplicationProtocol {
     var quiet = logger
     // It tells of its own steps at `info`; an operator wants ours.
     quiet.logLevel = max(logger.logLevel, .warning)
+    let limits = Limits(configuration.limits)
+    let proxies = ProxyChain(trusted: configuration.trustedProxies)
+    let http = HTTPServerBuilder.http1(
+        configuration: .init(
+            additionalChannelHandlers: [
+                ConnectionCountHandler(limits: limits, proxies: proxies),
+                RequestDeadlineHandler(limit: configuration.requestTime),
+            ],
+            idleTimeout: configuration.idleTime,
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: ServerLimits.headerField,
+                maxHeaderListSize: ServerLimits.headers,
+                maxHeaderFieldCount: ServerLimits.headerCount
+            )
+        )
+    )
     return Application(
         responder: SignalingResponder(
-            registry: registry,
-            browsers: BrowserGuard(isLoopback: configuration.isLoopback, names: configuration.serverNames),
+            streams: EventStreams(registry: registry, bounds: configuration.streams),
+            guards: Guards(
+                browsers: BrowserGuard(isLoopback: configuration.isLoopback, names: configuration.serverNames),
+                limits: limits,
+                proxies: proxies
+            ),
             logger: logger
         ),
-        server: .http1(
-            configuration: .init(
-                additionalChannelHandlers: [RequestDeadlineHandler(limit: ServerLimits.requestTime)],
-                idleTimeout: ServerLimits.idleTime,
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: ServerLimits.headerField,
-                    maxHeaderListSize: ServerLimits.headers,
-                    maxHeaderFieldCount: ServerLimits.headerCount
-                )
-            )
-        ),
+        server: try tls.map { try .tls(http, tlsConfiguration: $0) } ?? http,
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.host, port: Int(configuration.port)),
             availableConnectionsDelegate: .maximum(ServerLimits.connections, logger: quiet)
@@ -79,6 +106,7 @@ package func makeApplication(
                 metadata: [
                     "address": "\(address?.description ?? configuration.host)",
                     "enrollment": "\(configuration.enrollment.rawValue)",
+                    "tls": "\(tls == nil ? "no" : "yes")",
                 ]
             )
         },
@@ -106,6 +134,15 @@ package func openRegistry(_ configuration: Configuration, logger: Logger) async 
                 "\(fault): restore it from a backup, move it out of the way, or \(advice)"
             )
         }
+    }
+}
+
+private func certificateFiles(_ configuration: Configuration, logger: Logger) throws -> CertificateFiles? {
+    guard let paths = configuration.tls else { return nil }
+    do {
+        return try CertificateFiles(certificate: paths.certificate, key: paths.key, logger: logger)
+    } catch {
+        throw ProgramFailure(.configuration, "\(error)")
     }
 }
 
@@ -154,8 +191,4 @@ private enum ServerLimits {
     /// In bytes, all together.
     static let headers = 16 * 1_024
     static let headerCount = 64
-    /// From a request's head to its end.
-    static let requestTime = TimeAmount.seconds(10)
-    /// Silence between two requests, or before the first.
-    static let idleTime = TimeAmount.seconds(30)
 }

@@ -38,11 +38,50 @@ struct ServerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Who may register without signing: open (anybody) or closed (nobody) (default: open on loopback).",
-            valueName: "open|closed"
+            "Who may come in: open (anybody), or keys (devices that were given an enrolment key) (default: open on "
+                + "loopback, else keys).",
+            valueName: "open|keys"
         )
     )
     var enrollment: Enrollment?
+
+    @Option(
+        help: ArgumentHelp(
+            "A PEM file with the certificate to show, and those behind it; read again when it changes.",
+            valueName: "file"
+        )
+    )
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("A PEM file with the certificate's private key.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The proxies whose Forwarded or X-Forwarded-For counts, with commas between (default: none).",
+            valueName: "CIDR"
+        )
+    )
+    var trustedProxy: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Requests a second from one address, five times as many at once; this machine is not limited (default: 100).",
+            valueName: "number"
+        )
+    )
+    var addressRate: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Requests a second of one device, five times as many at once (default: 10).",
+            valueName: "number"
+        )
+    )
+    var keyRate: Int?
+
+    @Option(help: ArgumentHelp("Streams that one address may have open (default: 500).", valueName: "number"))
+    var addressStreams: Int?
 
     @Option(
         help: ArgumentHelp(

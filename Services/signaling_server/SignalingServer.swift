@@ -13,19 +13,29 @@ struct SignalingServer: AsyncParsableCommand {
         commandName: "signaling_server",
         abstract: "Keeps a list of devices, which register over HTTP to find each other.",
         discussion: """
-            Each option can also be given as a variable (SIGNALING_SERVER_PORT=8000) or in
-            the file of --config (port: 8000).
+            Without a subcommand it serves; `signaling_server serve --help` lists the options of that. Each can also be \
+            given as a variable (SIGNALING_SERVER_PORT=8000) or in the file of --config (port: 8000).
 
             EXAMPLES
               signaling_server                   for this machine, on 127.0.0.1:8080
-              signaling_server --host 0.0.0.0    for others too; devices must sign
+              signaling_server --host 0.0.0.0    for others too; devices need an enrolment key
+              signaling_server enroll create     make such a key
               signaling_server --port 8000 --store memory --ttl 5m
 
               curl --json '{"id": "laptop", "port": 9000}' http://127.0.0.1:8080/register
               curl http://127.0.0.1:8080/devices
+              curl -N http://127.0.0.1:8080/devices/watch
               curl -X DELETE http://127.0.0.1:8080/devices/laptop
             """,
-        version: meshVersion
+        version: meshVersion,
+        subcommands: [Serve.self, Enroll.self, Token.self, Devices.self, Watch.self, Remove.self],
+        defaultSubcommand: Serve.self
+    )
+}
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the server (what signaling_server does by itself)."
     )
 
     @OptionGroup var options: ServerOptions

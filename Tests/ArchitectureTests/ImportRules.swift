@@ -65,7 +65,8 @@ enum ImportRules {
     /// What a program does one thing with, and what that is.
     private static let technologies = [
         "AsyncHTTPClient": "an HTTP client", "CCrypt": "password hashes", "CEdit": "a terminal", "GRDB": "SQLite",
-        "Hummingbird": "an HTTP server", "HummingbirdCore": "an HTTP server", "HTTPTypes": "an HTTP server",
+        "Hummingbird": "an HTTP server", "HummingbirdCore": "an HTTP server", "HummingbirdTLS": "an HTTP server",
+        "HTTPTypes": "an HTTP server",
         "NIOHTTPTypes": "an HTTP server",
     ]
 
@@ -75,7 +76,7 @@ enum ImportRules {
         Restriction(modules: ["CEdit"]) { $0.isIn("Sources/MeshProgram/Terminal") },
         Restriction(modules: ["AsyncHTTPClient"]) { $0.name.hasSuffix("Client.swift") },
         // The interface, and the one file that puts the server together.
-        Restriction(modules: ["Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes"]) {
+        Restriction(modules: ["Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOHTTPTypes"]) {
             $0.isIn("Services/signaling_server/HTTP") || $0.path == "Services/signaling_server/Serve.swift"
                 || $0.isIn("Sources/MeshAdmin/HTTP") || $0.path == "Sources/MeshAdmin/AdminServer.swift"
         },

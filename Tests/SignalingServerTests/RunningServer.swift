@@ -11,15 +11,21 @@ import NIOCore
 import Testing
 import signaling_server
 
+typealias TestResponse = TestClient.Response
+
 /// A server on a free port of loopback, and what a test says to it.
 struct RunningServer {
     let port: Int
     let clock: ManualClock
+    let registry: LiveRegistry
 
     /// Runs `body` against a server that starts from nothing.
     static func run(
         _ configuration: Configuration = Configuration(),
         store: any RegistryStore = NoStore(),
+        maximum: Int = 1_000,
+        watchedLog: EventLog.Bounds = EventLog.Bounds(events: 16_384, bytes: 8_000_000),
+        pause: TimeAmount = .milliseconds(25),
         _ body: @Sendable @escaping (RunningServer) async throws -> Void
     ) async throws {
         var configuration = configuration
@@ -28,14 +34,16 @@ struct RunningServer {
         logger.logLevel = .critical
         let clock = ManualClock()
         let registry = try await LiveRegistry(
-            Registry(enrollment: configuration.enrollment, defaultTTL: configuration.ttl),
+            Registry(enrollment: configuration.enrollment, defaultTTL: configuration.ttl, maximum: maximum),
             store: store,
+            watchedLog: watchedLog,
+            pause: pause,
             logger: logger,
             clock: { clock.now }
         )
-        let application = makeApplication(configuration, registry: registry, logger: logger)
+        let application = try makeApplication(configuration, registry: registry, logger: logger)
         try await application.test(.live) { client in
-            try await body(RunningServer(port: #require(client.port), clock: clock))
+            try await body(RunningServer(port: #require(client.port), clock: clock, registry: registry))
         }
     }
 
@@ -48,7 +56,7 @@ struct RunningServer {
         _ target: String,
         headers: HTTPFields = [.accept: "*/*"],
         body: String? = nil
-    ) async throws -> TestClient.Response {
+    ) async throws -> TestResponse {
         var headers = headers
         if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
         return try await send(method, target, headers: headers, bytes: body.map { ByteBuffer(string: $0) })

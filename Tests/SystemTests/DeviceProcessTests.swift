@@ -172,7 +172,7 @@ import Darwin
         _ signaling: String,
         _ more: [String] = []
     ) throws -> ProgramProcess {
-        let times = ["--heartbeat", "200ms", "--poll", "200ms"]
+        let times = ["--heartbeat", "200ms"]
         let names = ["--name", name, "--state-dir", "\(directory)/\(name)", "--signaling", signaling]
         return try ProgramProcess("device", names + times + more)
     }

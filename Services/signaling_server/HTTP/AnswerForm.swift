@@ -30,10 +30,13 @@ package enum AnswerForm: Equatable, Sendable {
         }
     }
 
+    /// The headers of a request that make another answer.
+    static let varies = "Accept, Authorization, Signature-Input"
+
     private static func response(_ status: HTTPResponse.Status, _ type: String, _ body: String) -> Response {
         var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
         response.headers[.contentType] = type
-        response.headers[.vary] = "Accept"
+        response.headers[.vary] = varies
         response.headers[.xContentTypeOptions] = "nosniff"
         return response
     }

@@ -12,8 +12,24 @@ extension Problem {
         case let fault as BrowserFault: self = Self.problem(fault)
         case let refusal as RegistryRefusal: self = Self.problem(refusal)
         case let fault as SignatureFault: self = Self.problem(fault)
+        case let fault as LimitFault: self.init(.tooManyRequests, fault.cause.rawValue, "\(fault)")
+        case let fault as SessionReportFault: self.init(.badRequest, "bad-field", "\(fault)", field: "sessions")
+        case let fault as EnrollmentFault: self = Self.problem(fault)
+        case let fault as ReadFault: self = Self.problem(fault)
+        case let fault as SignalFault: self = Self.problem(fault)
         case let fault as StoreFault: self = Self.problem(fault)
         default: self.init(.internalServerError, "internal", "something went wrong here: the server's log may say what")
+        }
+    }
+
+    /// When it is worth trying again, in seconds; nil where it never is, or nobody knows.
+    static func retryAfter(_ error: any Error) -> Int64? {
+        switch error {
+        case let fault as LimitFault: fault.retryAfter
+        case SignalFault.full, SignalFault.overloaded: 5
+        case RegistryRefusal.full, SignatureFault.tooMany: 60
+        case is StoreFault: 10
+        default: nil
         }
     }
 
@@ -37,8 +53,10 @@ extension Problem {
             )
         case .mediaType:
             Problem(.unsupportedMediaType, "media-type", "the body must be JSON: send Content-Type: application/json")
-        case .tooLong:
-            Problem(.contentTooLarge, "too-long", "the body is longer than \(RegistrationLimits.body) bytes")
+        case .tooLong(let limit): Problem(.contentTooLarge, "too-long", "the body is longer than \(limit) bytes")
+        case .signal(let fault): Problem(.badRequest, "bad-body", "the body can't be read: \(fault)")
+        case .enrollmentKey:
+            Problem(.badRequest, "bad-field", "enrollment_key is not valid: it must be a text", field: "enrollment_key")
         case .brokenOff: Problem(.badRequest, "broken-off", "the body did not come whole")
         }
     }
@@ -59,9 +77,36 @@ extension Problem {
         switch refusal {
         case .unsigned: Problem(.forbidden, "unsigned", "\(refusal)", field: "id")
         case .otherKey: Problem(.forbidden, "other-key", "\(refusal)", field: "id")
-        case .enrollmentClosed: Problem(.forbidden, "enrollment-closed", "\(refusal)")
+        case .unproven: Problem(.forbidden, "unproven", "\(refusal)")
         case .full: Problem(.serviceUnavailable, "registry-full", "\(refusal)")
         case .unknown: Problem(.notFound, "no-such-device", "\(refusal)")
+        }
+    }
+
+    private static func problem(_ fault: EnrollmentFault) -> Problem {
+        switch fault {
+        case .needed: Problem(.forbidden, "enrollment-needed", "\(fault)")
+        case .unknown: Problem(.forbidden, "enrollment-key-unknown", "\(fault)", field: "enrollment_key")
+        case .usedUp: Problem(.forbidden, "enrollment-key-used-up", "\(fault)", field: "enrollment_key")
+        case .expired: Problem(.forbidden, "enrollment-key-expired", "\(fault)", field: "enrollment_key")
+        case .revoked: Problem(.forbidden, "enrollment-key-revoked", "\(fault)", field: "enrollment_key")
+        }
+    }
+
+    private static func problem(_ fault: ReadFault) -> Problem {
+        switch fault {
+        case .anonymous: Problem(.unauthorized, "anonymous", "\(fault)")
+        case .badToken: Problem(.unauthorized, "bad-token", "\(fault)")
+        case .otherMailbox: Problem(.forbidden, "other-mailbox", "\(fault)")
+        }
+    }
+
+    private static func problem(_ fault: SignalFault) -> Problem {
+        switch fault {
+        case .unsigned: Problem(.forbidden, "unsigned", "\(fault)")
+        case .unproven: Problem(.conflict, "no-mailbox", "\(fault)")
+        case .full: Problem(.tooManyRequests, "mailbox-full", "\(fault)")
+        case .overloaded: Problem(.serviceUnavailable, "signals-too-many", "\(fault)")
         }
     }
 

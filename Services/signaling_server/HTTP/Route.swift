@@ -6,12 +6,20 @@ package import MeshCore
 /// What a request asks for.
 package enum Route: Equatable, Sendable {
     case health
+    case ready
+    case file(CarriedFile)
     /// A registration in the body.
     case register
     /// The earlier form: an id in the query and nothing else.
     case registerID(RecordID)
     case devices([String: String])
     case device(RecordID)
+    /// The stream of what happens to the list.
+    case watch
+    /// The stream of what was sent to a device.
+    case mailbox(RecordID)
+    /// A message to a device.
+    case signal(RecordID)
     case remove(RecordID)
     case heartbeat(RecordID)
 
@@ -21,22 +29,33 @@ package enum Route: Equatable, Sendable {
         let path = target.path
         switch path.count {
         case 1 where path[0] == "healthz": self = try Self.only(["GET": .health], method)
+        case 1 where Self.files[path[0]] != nil:
+            self = try Self.only(["GET": .file(Self.files[path[0], default: .page])], method)
+        case 1 where path[0] == "readyz": self = try Self.only(["GET": .ready], method)
         case 1 where path[0] == "devices": self = try Self.only(["GET": .devices(target.query)], method)
         case 1 where path[0] == "register": self = try Self.register(method, id: target.query["id"])
+        case 2 where path == ["devices", "watch"]: self = try Self.only(["GET": .watch], method)
         case 2 where path[0] == "devices":
             let id = try Self.id(path[1])
             self = try Self.only(["GET": .device(id), "DELETE": .remove(id)], method)
         case 3 where path[0] == "devices" && path[2] == "heartbeat":
             self = try Self.only(["POST": .heartbeat(try Self.id(path[1]))], method)
+        case 3 where path[0] == "devices" && path[2] == "signals":
+            let id = try Self.id(path[1])
+            self = try Self.only(["GET": .mailbox(id), "POST": .signal(id)], method)
         default: throw .noSuchPath
         }
     }
 
+    private static let files: [String: CarriedFile] = [
+        "": .page, "page.css": .style, "page.js": .script, "openapi.json": .description,
+    ]
+
     /// Whether it changes what others see.
     package var isChange: Bool {
         switch self {
-        case .health, .devices, .device: false
-        case .register, .registerID, .remove, .heartbeat: true
+        case .health, .ready, .file, .devices, .device, .watch, .mailbox: false
+        case .register, .registerID, .remove, .heartbeat, .signal: true
         }
     }
 
@@ -67,7 +86,19 @@ package enum RequestFault: Error, Equatable, Sendable {
     case query(String)
     case registration(RegistrationFault)
     case mediaType
-    case tooLong
+    /// In bytes.
+    case tooLong(limit: Int)
+    /// What should be a signal is no JSON.
+    case signal(JSONFault)
+    case enrollmentKey
     /// The body did not come in time, or not whole.
     case brokenOff
+
+    /// Whether some of the body may still be on its way.
+    var leavesBody: Bool {
+        switch self {
+        case .tooLong, .brokenOff: true
+        case .target, .noSuchPath, .method, .query, .registration, .mediaType, .signal, .enrollmentKey: false
+        }
+    }
 }

@@ -4,7 +4,7 @@ import FoundationEssentials
 import HTTPTypes
 package import Hummingbird
 package import Logging
-package import MeshAdmin
+import MeshAdmin
 import MeshCore
 import Metrics
 import NIOCore
@@ -14,58 +14,113 @@ package struct SignalingResponder: HTTPResponder {
     package typealias Context = ConnectionContext
 
     private let registry: LiveRegistry
-    private let browsers: BrowserGuard
+    private let streams: EventStreams
+    private let guards: Guards
     private let logger: Logger
 
-    package init(registry: LiveRegistry, browsers: BrowserGuard, logger: Logger) {
-        (self.registry, self.browsers, self.logger) = (registry, browsers, logger)
+    package init(streams: EventStreams, guards: Guards, logger: Logger) {
+        (registry, self.streams, self.guards, self.logger) = (streams.registry, streams, guards, logger)
     }
 
     /// Never throws: what goes wrong is an answer too.
     package func respond(to request: Request, context: ConnectionContext) async -> Response {
-        let form = AnswerForm(accept: request.headers[.accept])
+        let exchange = Exchange(request, context: context, proxies: guards.proxies)
         var response: Response
         do {
-            response = try await answer(request, form: form, remote: context.remote)
+            response = try await answer(exchange)
         } catch {
-            response = refusal(of: error, request: request, form: form, remote: context.remote)
+            response = refusal(of: error, exchange)
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request, form: AnswerForm, remote: Endpoint?) async throws -> Response {
+    private func answer(_ exchange: Exchange) async throws -> Response {
+        try guards.limits.requested(from: exchange.remote, at: .now())
+        let request = exchange.request
         let route = try Route(method: request.method.rawValue, target: request.head.path ?? "")
-        try browsers.check(request.head, isChange: route.isChange)
+        try guards.browsers.check(request.head, isChange: route.isChange)
         switch route {
-        case .health:
-            return form.response(.ok, json: .object(["status": .string("ok")]), plain: "ok\n")
+        case .health: return exchange.form.response(.ok, json: .object(["status": .string("ok")]), plain: "ok\n")
+        case .ready: return await ready(exchange.form)
+        case .file(let file): return file.response
+        case .devices, .device, .watch, .mailbox: return try await read(route, exchange)
+        case .register, .registerID, .remove, .heartbeat, .signal: return try await change(route, exchange)
+        }
+    }
+
+    private func ready(_ form: AnswerForm) async -> Response {
+        let isReady = await registry.isReady
+        let word = isReady ? "ready" : "not ready"
+        let status: HTTPResponse.Status = isReady ? .ok : .serviceUnavailable
+        return form.response(status, json: .object(["status": .string(word)]), plain: word + "\n")
+    }
+
+    private func read(_ route: Route, _ exchange: Exchange) async throws -> Response {
+        let request = exchange.request
+        let signer = try await exchange.sender(registry, guards.limits).sender.signer
+        let reader = Reader(signer: signer, token: exchange.bearer)
+        switch route {
         case .devices(let query):
-            return try await list(DeviceQuery(query, form: form), tag: request.headers[.ifNoneMatch], form: form)
+            let view = try await registry.view(of: reader)
+            return try await list(DeviceQuery(query, form: exchange.form), view: view, exchange)
         case .device(let id):
-            let record = try await registry.record(of: id)
-            return form.response(.ok, json: record.json, plain: record.line)
-        case .register:
-            let (sender, body) = try await sender(of: request, remote: remote)
-            guard request.headers[.contentType]?.isJSON ?? true else { throw RequestFault.mediaType }
-            return try await register(Self.registration(in: body), from: sender, form: form)
-        case .registerID(let id):
-            let (sender, _) = try await sender(of: request, remote: remote)
-            return try await register(Registration(id: id), from: sender, form: form)
+            let view = try await registry.view(of: reader)
+            let record = try await registry.record(of: id, in: view)
+            return exchange.form.response(.ok, json: record.json, plain: record.line)
+        case .watch:
+            let view = try await registry.view(of: reader)
+            let slot = try guards.limits.openStream(signer, from: exchange.remote)
+            return streams.watch(
+                in: view,
+                for: reader,
+                from: request.lastEventID,
+                on: exchange.stream(slot, guards.limits)
+            )
+        case .mailbox(let id):
+            let feed = try await registry.mailbox(of: id, for: signer)
+            let slot = try guards.limits.openStream(signer, from: exchange.remote)
+            return streams.signals(
+                feed,
+                for: reader,
+                from: request.lastEventID,
+                on: exchange.stream(slot, guards.limits)
+            )
+        case .health, .ready, .file, .register, .registerID, .remove, .heartbeat, .signal: throw RequestFault.noSuchPath
+        }
+    }
+
+    private func change(_ route: Route, _ exchange: Exchange) async throws -> Response {
+        let (sender, body) = try await exchange.sender(registry, guards.limits, largestBody: route.largestBody)
+        switch route {
+        case .register, .registerID:
+            try guards.limits.registering(sender.signer, from: exchange.remote, at: .now())
+            let newcomer = try Newcomer(route, body: body, type: exchange.request.headers[.contentType])
+            return try await register(newcomer, from: sender, exchange.form)
         case .remove(let id):
-            try await registry.remove(id, from: sender(of: request, remote: remote).0)
+            try await registry.remove(id, from: sender)
             return Response(status: .noContent)
         case .heartbeat(let id):
-            let record = try await registry.heartbeat(id, from: sender(of: request, remote: remote).0)
-            return form.response(.ok, json: record.json, plain: record.line)
+            let sessions = try SessionReport(parsing: body.readableBytesView)
+            let record = try await registry.heartbeat(id, from: sender, sessions: sessions)
+            return exchange.form.response(.ok, json: record.json, plain: record.line)
+        case .signal(let id):
+            try exchange.request.headers[.contentType].checkIsJSON()
+            let isListening = try await registry.signal(Self.signal(in: body), to: id, from: sender)
+            return exchange.form.response(.accepted, json: .object(["listening": .bool(isListening)]), plain: "sent\n")
+        case .health, .ready, .file, .devices, .device, .watch, .mailbox: throw RequestFault.noSuchPath
         }
     }
 
     private func register(
-        _ registration: Registration,
+        _ newcomer: Newcomer,
         from sender: RegistrySender,
-        form: AnswerForm
+        _ form: AnswerForm
     ) async throws -> Response {
-        let (record, isNew) = try await registry.register(registration, from: sender)
+        let (record, isNew) = try await registry.register(
+            newcomer.registration,
+            from: sender,
+            enrollmentKey: newcomer.enrollmentKey
+        )
         if isNew { logger.debug("A device registered", metadata: ["device": "\(record.id)"]) }
         // The earlier server knew no other status.
         let status = isNew && form == .json ? HTTPResponse.Status.created : .ok
@@ -75,14 +130,20 @@ package struct SignalingResponder: HTTPResponder {
         return response
     }
 
-    private func list(_ query: DeviceQuery, tag: String?, form: AnswerForm) async throws -> Response {
-        if form == .json, let tag, await registry.currentTag().isOneOf(tag) {
-            var response = Response(status: .notModified)
-            response.headers[.eTag] = await registry.currentTag()
-            response.headers[.vary] = "Accept"
-            return response
+    private func list(_ query: DeviceQuery, view: DeviceView, _ exchange: Exchange) async throws -> Response {
+        let form = exchange.form
+        if form == .json, let tag = exchange.request.headers[.ifNoneMatch] {
+            let current = await registry.currentTag()
+            if current.isOneOf(tag) {
+                var response = Response(status: .notModified)
+                response.headers[.eTag] = current
+                response.headers[.vary] = AnswerForm.varies
+                return response
+            }
         }
-        let page = await registry.page(query)
+        var filter = query.filter
+        filter.tag = view.tag
+        let page = await registry.page(filter: filter, after: query.after, limit: query.limit)
         var response = form.response(
             .ok,
             json: .array(page.records.map(\.json)),
@@ -95,69 +156,56 @@ package struct SignalingResponder: HTTPResponder {
         return response
     }
 
-    /// Who sends a request, and its body, which a signature covers.
-    private func sender(of request: Request, remote: Endpoint?) async throws -> (RegistrySender, ByteBuffer) {
-        let limit = RegistrationLimits.body
-        let length = request.headers[.contentLength].map { Int($0) ?? .max } ?? 0
-        guard length <= limit else { throw RequestFault.tooLong }
-        let body: ByteBuffer
-        do {
-            body = try await request.body.collect(upTo: limit)
-        } catch is NIOTooManyBytesError {
-            throw RequestFault.tooLong
-        } catch {
-            throw RequestFault.brokenOff
-        }
-        let parts = SignedParts(
-            method: request.method.rawValue,
-            authority: request.head.authority ?? "",
-            target: request.head.path ?? "",
-            body: Data(body.readableBytesView)
-        )
-        let headers = request.headers
-        let signer = try await registry.signer(of: parts) { name in HTTPField.Name(name).flatMap { headers[$0] } }
-        return (RegistrySender(signer: signer, observed: remote), body)
+    private static func signal(in body: ByteBuffer) throws(RequestFault) -> JSON {
+        do { return try JSON(parsing: body.readableBytesView) } catch { throw .signal(error) }
     }
 
-    private static func registration(in body: ByteBuffer) throws(RequestFault) -> Registration {
-        do {
-            return try Registration(parsing: body.readableBytesView)
-        } catch {
-            throw .registration(error)
-        }
-    }
-
-    private func refusal(of error: any Error, request: Request, form: AnswerForm, remote: Endpoint?) -> Response {
+    private func refusal(of error: any Error, _ exchange: Exchange) -> Response {
         let problem = Problem(describing: error)
         Counter(label: "signaling_refusals", dimensions: [("cause", problem.cause)]).increment()
         logger.debug(
             "A request was refused",
             metadata: [
-                "cause": "\(problem.cause)", "detail": "\(problem.detail)", "client": "\(remote?.description ?? "-")",
-                "method": "\(request.method.rawValue)", "target": "\((request.head.path ?? "").printable)",
+                "cause": "\(problem.cause)", "detail": "\(problem.detail)",
+                "client": "\(exchange.remote?.description ?? "-")", "method": "\(exchange.request.method.rawValue)",
+                "target": "\((exchange.request.head.path ?? "").printable)",
             ]
         )
         if problem.status == HTTPResponse.Status.internalServerError.code {
             logger.error("A request failed", metadata: ["reason": "\(error)"])
         }
-        var response = form.response(problem)
+        var response = exchange.form.response(problem)
         if case .method(let allowed)? = error as? RequestFault {
             response.headers[.allow] = allowed.joined(separator: ", ")
         }
-        // The rest of the body may still be on its way; nobody wants it.
-        if let fault = error as? RequestFault, fault == .tooLong || fault == .brokenOff {
-            response.headers[.connection] = "close"
+        if problem.status == HTTPResponse.Status.unauthorized.code { response.headers[.wwwAuthenticate] = "Bearer" }
+        if let seconds = Problem.retryAfter(error), let name = HTTPField.Name("Retry-After") {
+            response.headers[name] = "\(seconds)"
         }
+        // The rest of the body may still be on its way; nobody wants it.
+        if (error as? RequestFault)?.leavesBody ?? false { response.headers[.connection] = "close" }
         return response
     }
 }
 
-extension String {
-    fileprivate var isJSON: Bool {
-        let type = prefix { $0 != ";" && $0 != " " }.lowercased()
-        return type == "application/json" || type.hasSuffix("+json")
+extension Route {
+    /// In bytes.
+    fileprivate var largestBody: Int {
+        switch self {
+        case .register: RegistrationLimits.body
+        case .signal: ReceivedSignal.largest
+        // What the earlier agents and some tools send along is not looked at, but signed.
+        case .registerID, .remove, .heartbeat: RegistrationLimits.body
+        case .health, .ready, .file, .devices, .device, .watch, .mailbox: 0
+        }
     }
+}
 
+extension Request {
+    fileprivate var lastEventID: String? { HTTPField.Name("Last-Event-ID").flatMap { headers[$0] } }
+}
+
+extension String {
     /// Whether this tag is in an `If-None-Match` header.
     fileprivate func isOneOf(_ tags: String) -> Bool {
         tags == "*" || tags.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == self }

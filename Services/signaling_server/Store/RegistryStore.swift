@@ -2,13 +2,23 @@
 
 package import MeshCore
 
-/// Where the records outlive the process.
+/// Where the records, and who may come in, outlive the process.
 package protocol RegistryStore: Sendable {
     /// What was kept.
-    func load() async throws(StoreFault) -> [DeviceRecord]
+    func load() async throws(StoreFault) -> KeptState
 
     /// Makes all of the changes, in their order, or none. When it returns they outlive the process, however it ends.
     func apply(_ changes: [RegistryChange]) async throws(StoreFault)
+}
+
+/// All that a store holds, in no order.
+package struct KeptState: Equatable, Sendable {
+    package var records: [DeviceRecord]
+    package var grants: [Grant]
+
+    package init(records: [DeviceRecord] = [], grants: [Grant] = []) {
+        (self.records, self.grants) = (records, grants)
+    }
 }
 
 /// One change of what is kept.
@@ -16,6 +26,9 @@ package enum RegistryChange: Equatable, Sendable {
     /// The record is kept in place of the one with its id.
     case keep(DeviceRecord)
     case drop(RecordID)
+    /// The grant is kept in place of the one with its id.
+    case grant(Grant)
+    case revoke(Grant)
 }
 
 /// Why a store can't do its work, in words for the operator.
@@ -43,7 +56,7 @@ package struct StoreFault: Error, Equatable, CustomStringConvertible {
 package struct NoStore: RegistryStore {
     package init() {}
 
-    package func load() -> [DeviceRecord] { [] }
+    package func load() -> KeptState { KeptState() }
 
     package func apply(_ changes: [RegistryChange]) {}
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GRDB
-package import MeshCore
+import MeshCore
 
-/// Keeps the records in a SQLite database: one row each, the record as JSON.
+/// Keeps the records and the grants in a SQLite database: one row each, as JSON.
 ///
 /// The database belongs to this process until it ends (its locking mode is exclusive), and what was written is on the
 /// disk when ``apply(_:)`` returns.
 package struct SQLiteStore: RegistryStore {
     /// Says which layout the tables have; kept in the database's header.
-    private static let layout = 1
+    private static let layout = 2
 
     private let database: DatabaseQueue
     private let path: String
@@ -24,20 +24,18 @@ package struct SQLiteStore: RegistryStore {
         }
     }
 
-    package func load() async throws(StoreFault) -> [DeviceRecord] {
+    package func load() async throws(StoreFault) -> KeptState {
         do {
-            let texts = try await database.read {
-                try String.fetchAll($0, sql: "SELECT record FROM device ORDER BY id")
+            let (devices, grants) = try await database.read { database in
+                (
+                    try String.fetchAll(database, sql: "SELECT record FROM device"),
+                    try String.fetchAll(database, sql: "SELECT content FROM access")
+                )
             }
-            return try texts.map { text in
-                guard let json = try? JSON(parsing: text.utf8), let record = DeviceRecord(json) else {
-                    throw StoreFault(
-                        .broken,
-                        "\(path) holds a record that is none: \(text.prefix(80).description.printable)"
-                    )
-                }
-                return record
-            }
+            return KeptState(
+                records: try devices.map { try read($0, DeviceRecord.init) },
+                grants: try grants.map { try read($0, Grant.init) }
+            )
         } catch {
             throw Self.fault(error, path: path)
         }
@@ -52,6 +50,16 @@ package struct SQLiteStore: RegistryStore {
             )
         }
         do { try result.get() } catch { throw Self.fault(error, path: path) }
+    }
+
+    private func read<Value>(_ text: String, _ value: (JSON) -> Value?) throws(StoreFault) -> Value {
+        guard let json = try? JSON(parsing: text.utf8), let value = value(json) else {
+            throw StoreFault(
+                .broken,
+                "\(path) holds something that is none of ours: \(String(text.prefix(80)).printable)"
+            )
+        }
+        return value
     }
 
     private static func open(_ path: String) throws -> DatabaseQueue {
@@ -70,6 +78,7 @@ package struct SQLiteStore: RegistryStore {
                 try database.execute(
                     sql: """
                         CREATE TABLE IF NOT EXISTS device (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+                        CREATE TABLE IF NOT EXISTS access (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
                         PRAGMA user_version = \(layout);
                         """
                 )
@@ -91,6 +100,17 @@ package struct SQLiteStore: RegistryStore {
         case .drop(let id):
             let statement = try database.cachedStatement(sql: "DELETE FROM device WHERE id = ?")
             try statement.execute(arguments: [id.description])
+        case .grant(let grant):
+            let statement = try database.cachedStatement(
+                sql: """
+                    INSERT INTO access (id, content) VALUES (?, ?)
+                    ON CONFLICT (id) DO UPDATE SET content = excluded.content
+                    """
+            )
+            try statement.execute(arguments: [grant.id, grant.json.description])
+        case .revoke(let grant):
+            let statement = try database.cachedStatement(sql: "DELETE FROM access WHERE id = ?")
+            try statement.execute(arguments: [grant.id])
         }
     }
 

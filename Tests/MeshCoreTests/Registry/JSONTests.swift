@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import MeshCore
 import TestSupport
 import Testing
@@ -35,6 +36,31 @@ import Testing
         #expect(throws: JSONFault.tooDeep(limit: 16)) { try JSON(parsing: nested.utf8) }
         for opening in ["[", #"{"a":"#] {
             #expect(throws: JSONFault.self) { try JSON(parsing: String(repeating: opening, count: 60_000).utf8) }
+        }
+    }
+
+    @Test(arguments: [#"{"a":1,"a":1}"#, #"{"a":1,"\u0061":2}"#, #"[{"b":{"é":0,"e\u0301":0}}]"#])
+    func `a member that is there twice is refused`(text: String) {
+        #expect(throws: JSONFault.duplicate) { try JSON(parsing: text.utf8) }
+    }
+
+    @Test func `times are written to the millisecond, and read as they were written`() {
+        let seed = UInt64.random(in: .min ... .max)
+        var generator = SeededGenerator(seed: seed)
+        #expect(JSON.date(Date(timeIntervalSince1970: 1_709_164_800.125)) == .string("2024-02-29T00:00:00.125Z"))
+        #expect(JSON.date(Date(timeIntervalSince1970: 0)) == .string("1970-01-01T00:00:00.000Z"))
+        #expect(JSON.date(Date(timeIntervalSince1970: 4_107_542_399.9996)) == .string("2100-03-01T00:00:00.000Z"))
+        let form = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        for _ in 0..<20_000 {
+            let date = Date(
+                timeIntervalSince1970: Double(Int64.random(in: 0...253_402_300_000_000, using: &generator)) / 1_000
+            )
+            let written = JSON.date(date)
+            #expect(written == .string((date + 0.000_5).formatted(form)), "seed \(seed)")
+            #expect(written.date == date, "seed \(seed)")
+        }
+        for text in ["2023-02-29T00:00:00.000Z", "2023-13-01T00:00:00.000Z", "2023-01-01T24:61:00.000Z", "now", ""] {
+            #expect(JSON.string(text).date == nil, "\(text)")
         }
     }
 

@@ -125,7 +125,7 @@ import Testing
         var registration = Registration(id: try id("a"))
         registration.ttl = .seconds(10)
         let (record, _) = try registry.register(registration, from: anybody, at: start)
-        var second = Registry(enrollment: .closed, defaultTTL: .seconds(60))
+        var second = Registry(enrollment: .keys, defaultTTL: .seconds(60))
         let later = start + .hours(24)
         second.restore([record], at: later)
         #expect(second.record(of: record.id)?.registeredAt == start.date)
@@ -133,7 +133,7 @@ import Testing
         #expect(second.expire(at: later + .seconds(10)) == [record.id])
     }
 
-    @Test(arguments: [Enrollment.open, .closed])
+    @Test(arguments: [Enrollment.open, .keys])
     func `an id made of a key belongs to the key`(enrollment: Enrollment) throws {
         var registry = Registry(enrollment: enrollment, defaultTTL: .seconds(60))
         let owner = DeviceID(of: P256.Signing.PrivateKey().publicKey)
@@ -158,18 +158,20 @@ import Testing
         try registry.remove(id, from: signed)
     }
 
-    @Test mutating func `other ids are for anybody where enrolment is open, for nobody where it is closed`() throws {
+    @Test mutating func `other ids are for anybody where enrolment is open, for nobody where devices are enrolled`()
+        throws
+    {
         let id = try id("a")
         let signed = RegistrySender(signer: DeviceID(of: P256.Signing.PrivateKey().publicKey), observed: nil)
         #expect(throws: RegistryRefusal.otherKey(id)) {
             try registry.register(Registration(id: id), from: signed, at: start)
         }
-        registry = Registry(enrollment: .closed, defaultTTL: .seconds(60))
-        #expect(throws: RegistryRefusal.enrollmentClosed) {
+        registry = Registry(enrollment: .keys, defaultTTL: .seconds(60))
+        #expect(throws: RegistryRefusal.unproven) {
             try registry.register(Registration(id: id), from: anybody, at: start)
         }
-        #expect(throws: RegistryRefusal.enrollmentClosed) { try registry.heartbeat(id, from: anybody, at: start) }
-        #expect(throws: RegistryRefusal.enrollmentClosed) { try registry.remove(id, from: anybody) }
+        #expect(throws: RegistryRefusal.unproven) { try registry.heartbeat(id, from: anybody, at: start) }
+        #expect(throws: RegistryRefusal.unproven) { try registry.remove(id, from: anybody) }
     }
 
     @Test mutating func `it agrees with a table that looks at everything each time`() throws {

@@ -35,6 +35,40 @@ import signaling_server
         }
     }
 
+    @Test func `a heartbeat tells of sessions, which others see until the next that does`() async throws {
+        try await RunningServer.run { server in
+            _ = try await server.send(.post, "/register", body: #"{"id":"a"}"#)
+            let other = "00000000-0000-8000-8000-000000000000"
+            let body = #"{"sessions":{"\#(other)":"relayed"}}"#
+            #expect(try await server.send(.post, "/devices/a/heartbeat", body: body).status == .ok)
+            for body in [nil, "{}"] {
+                _ = try await server.send(.post, "/devices/a/heartbeat", body: body)
+                let record = try await server.perform(.device(#require(RecordID("a")))).record()
+                #expect(record.sessions == [try #require(DeviceID(other)): .relayed])
+            }
+            _ = try await server.send(.post, "/devices/a/heartbeat", body: #"{"sessions":{}}"#)
+            #expect(try await server.perform(.device(#require(RecordID("a")))).record().sessions.isEmpty)
+        }
+    }
+
+    @Test func `the page and the description are carried inside, and may do nothing else`() async throws {
+        try await RunningServer.run { server in
+            for (target, type) in [
+                ("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/javascript"),
+                ("/openapi.json", "application/json"),
+            ] {
+                let answer = try await server.send(.get, target)
+                #expect(answer.status == .ok)
+                #expect(answer.headers[.contentType]?.hasPrefix(type) == true)
+                #expect(
+                    answer.headers[.contentSecurityPolicy]?.hasPrefix("default-src 'none'; script-src 'self'") == true
+                )
+            }
+            #expect(try await server.send(.get, "/openapi.json").json != nil)
+            #expect(try await server.send(.get, "/readyz").status == .ok)
+        }
+    }
+
     @Test func `who gives no sign of life is gone`() async throws {
         try await RunningServer.run { server in
             _ = try await server.send(.post, "/register", body: #"{"id":"a","ttl":5}"#)
@@ -150,7 +184,7 @@ import signaling_server
     @Test func `paths and methods that are none are refused with a problem`() async throws {
         try await RunningServer.run { server in
             for target in [
-                "/", "/nope", "/devices/", "/devices/a/b", "/devices/..", "/devices/a%2Fb", "/devices/%0a", "//devices",
+                "/nope", "/devices/", "/devices/a/b", "/devices/..", "/devices/a%2Fb", "/devices/%0a", "//devices",
             ] {
                 #expect(try await server.send(.get, target).cause == "no-such-path", "\(target)")
             }

@@ -6,7 +6,14 @@ import signaling_server
 
 /// A store in memory that fails when it is told to.
 final class FailingStore: RegistryStore {
-    private let state = Mutex<(fault: StoreFault?, kept: [RecordID: DeviceRecord], writes: Int)>((nil, [:], 0))
+    private struct State {
+        var fault: StoreFault?
+        var kept: [RecordID: DeviceRecord] = [:]
+        var grants: [String: Grant] = [:]
+        var writes = 0
+    }
+
+    private let state = Mutex(State())
 
     var fault: StoreFault? {
         get { state.withLock { $0.fault } }
@@ -14,11 +21,12 @@ final class FailingStore: RegistryStore {
     }
 
     var kept: [RecordID: DeviceRecord] { state.withLock { $0.kept } }
+    var keptGrants: [Grant] { state.withLock { Array($0.grants.values) } }
     var writes: Int { state.withLock { $0.writes } }
 
-    func load() throws(StoreFault) -> [DeviceRecord] {
+    func load() throws(StoreFault) -> KeptState {
         if let fault { throw fault }
-        return Array(kept.values)
+        return KeptState(records: Array(kept.values), grants: keptGrants)
     }
 
     func apply(_ changes: [RegistryChange]) async throws(StoreFault) {
@@ -31,6 +39,8 @@ final class FailingStore: RegistryStore {
                 switch change {
                 case .keep(let record): state.kept[record.id] = record
                 case .drop(let id): state.kept[id] = nil
+                case .grant(let grant): state.grants[grant.id] = grant
+                case .revoke(let grant): state.grants[grant.id] = nil
                 }
             }
         }

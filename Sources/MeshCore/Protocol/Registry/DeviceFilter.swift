@@ -4,11 +4,13 @@
 package struct DeviceFilter: Equatable, Sendable {
     package var name: String?
     package var metadata: [String: String] = [:]
+    /// Nil stands for any, and for none.
+    package var tag: DeviceTag?
 
     package init() {}
 
     package func passes(_ record: DeviceRecord) -> Bool {
         (name == nil || name == record.registration.name)
-            && metadata.allSatisfy { record.registration.metadata[$0] == $1 }
+            && (tag == nil || tag == record.tag) && metadata.allSatisfy { record.registration.metadata[$0] == $1 }
     }
 }

@@ -4,7 +4,7 @@ package import FoundationEssentials
 
 /// What the registry keeps of a device, and shows to whoever asks.
 ///
-/// Its JSON form is that of the ``Registration``, and `observed`, `registered_at`, `last_seen`, `expires_at` (RFC 3339)
+/// Its JSON form is that of the ``Registration``, and `observed`, `tag`, `registered_at`, `last_seen`, `expires_at` (RFC 3339)
 /// and `verified`.
 package struct DeviceRecord: Equatable, Sendable {
     /// What the device said.
@@ -20,6 +20,10 @@ package struct DeviceRecord: Equatable, Sendable {
     package var expiresAt: Date
     /// Whether the device proved its id with a signature.
     package var verified: Bool
+    /// The tag that it was enrolled with.
+    package var tag: DeviceTag?
+    /// With whom it has sessions, as it says.
+    package var sessions: [DeviceID: SessionPath] = [:]
 
     package init(
         registration: Registration,
@@ -27,8 +31,10 @@ package struct DeviceRecord: Equatable, Sendable {
         registeredAt: Date,
         lastSeen: Date,
         expiresAt: Date,
-        verified: Bool
+        verified: Bool,
+        tag: DeviceTag? = nil
     ) {
+        self.tag = tag
         (self.registration, self.observed, self.verified) = (registration, observed, verified)
         (self.registeredAt, self.lastSeen, self.expiresAt) = (registeredAt, lastSeen, expiresAt)
     }
@@ -41,7 +47,7 @@ package struct DeviceRecord: Equatable, Sendable {
             (registration.ip ?? observed?.host).flatMap { Endpoint(host: $0, port: port) }
         }
         let said = (named.map { [$0] } ?? []) + registration.addresses.filter { $0 != named }
-        return said.isEmpty ? observed.map { [$0] } ?? [] : said
+        return said.isEmpty ? observed.map { $0.port > 0 ? [$0] : [] } ?? [] : said
     }
 }
 
@@ -56,6 +62,8 @@ extension DeviceRecord {
         observed = members["observed"]?.string.flatMap { Endpoint($0) }
         (self.registeredAt, self.lastSeen, self.expiresAt) = (registeredAt, lastSeen, expiresAt)
         self.verified = verified
+        tag = members["tag"]?.string.flatMap { DeviceTag($0) }
+        sessions = members["sessions"].flatMap { [DeviceID: SessionPath]($0) } ?? [:]
     }
 
     package var json: JSON {
@@ -65,21 +73,8 @@ extension DeviceRecord {
         members["last_seen"] = .date(lastSeen)
         members["expires_at"] = .date(expiresAt)
         members["verified"] = .bool(verified)
+        if !sessions.isEmpty { members["sessions"] = sessions.json }
+        members["tag"] = tag.map { .string($0.description) }
         return .object(members)
-    }
-}
-
-extension JSON {
-    /// RFC 3339, in UTC, to the millisecond.
-    private static let dateForm = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-
-    fileprivate static func date(_ date: Date) -> JSON {
-        // The form cuts off what is below a millisecond. With half of one more it rounds, or a time that was read would be
-        // written as an earlier one.
-        .string((date + 0.000_5).formatted(dateForm))
-    }
-
-    fileprivate var date: Date? {
-        string.flatMap { try? Date($0, strategy: Self.dateForm) }
     }
 }

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Who may come in without a proof.
-///
-/// A device that signs for an id made of its key may come in either way: in this version there is no list of the keys
-/// that are welcome.
+/// Who may come in.
 package enum Enrollment: String, Sendable, CaseIterable {
-    /// Anybody, under any id that belongs to nobody.
+    /// Anybody: under the id made of the key that signs, or under any id that belongs to nobody.
     case open
-    /// Nobody.
-    case closed
+    /// Who signs, and was let in by an enrolment key.
+    case keys
 
     /// Fails unless `sender` may act under an id.
     func admit(_ sender: RegistrySender, as id: RecordID) throws(RegistryRefusal) {
@@ -16,8 +13,8 @@ package enum Enrollment: String, Sendable, CaseIterable {
             guard signer == id.device else { throw .otherKey(id) }
         } else if id.device != nil {
             throw .unsigned(id)
-        } else if self == .closed {
-            throw .enrollmentClosed
+        } else if self == .keys {
+            throw .unproven
         }
     }
 }
@@ -28,9 +25,11 @@ package struct RegistrySender: Equatable, Sendable {
     package let signer: DeviceID?
     /// Where the connection came from.
     package let observed: Endpoint?
+    /// The tag that it was enrolled with.
+    package var tag: DeviceTag?
 
-    package init(signer: DeviceID?, observed: Endpoint?) {
-        (self.signer, self.observed) = (signer, observed)
+    package init(signer: DeviceID?, observed: Endpoint?, tag: DeviceTag? = nil) {
+        (self.signer, self.observed, self.tag) = (signer, observed, tag)
     }
 }
 
@@ -40,7 +39,8 @@ package enum RegistryRefusal: Error, Equatable, Sendable {
     case unsigned(RecordID)
     /// The key that signed is not the one that the id is made of.
     case otherKey(RecordID)
-    case enrollmentClosed
+    /// Only ids that are made of keys are let in.
+    case unproven
     case full(maximum: Int)
     case unknown(RecordID)
 }
@@ -50,9 +50,9 @@ extension RegistryRefusal: CustomStringConvertible {
         switch self {
         case .unsigned(let id): "\(id) is the id of a key: only a request that this key signed can speak for it"
         case .otherKey(let id): "\(id) is not the id of the key that signed: a key speaks only for the id made of it"
-        case .enrollmentClosed:
+        case .unproven:
             "here a device must prove its id: sign the request with the key that the id is made of, as the program device "
-                + "does; or let everybody in with --enrollment open"
+                + "does, and register with an enrolment key; or let everybody in with --enrollment open"
         case .full(let maximum): "the registry is full, with \(maximum) devices: try again later"
         case .unknown(let id): "no device \(id) is here: it never was, it left, or it gave no sign of life"
         }

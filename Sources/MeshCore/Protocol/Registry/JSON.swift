@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
-
 /// A JSON text as a value (RFC 8259), for bodies whose fields are to be checked one by one: which of them is at fault is
 /// told to the sender.
 package enum JSON: Equatable, Sendable {
@@ -17,13 +15,8 @@ package enum JSON: Equatable, Sendable {
     ///
     /// Total: any bytes are a value or a fault.
     package init(parsing bytes: some Collection<UInt8>) throws(JSONFault) {
-        do {
-            self = try JSONDecoder().decode(JSON.self, from: Data(bytes))
-        } catch let fault as JSONFault {
-            throw fault
-        } catch {
-            throw .malformed
-        }
+        var parser = JSONParser(bytes)
+        self = try parser.whole()
     }
 
     package var integer: Int? {
@@ -33,55 +26,20 @@ package enum JSON: Equatable, Sendable {
     package var string: String? {
         if case .string(let text) = self { text } else { nil }
     }
-
-    /// No body of ours is nested deeper than this.
-    fileprivate static let deepest = 16
 }
 
 /// What makes bytes no JSON text that is read here.
 package enum JSONFault: Error, Equatable, Sendable, CustomStringConvertible {
     case malformed
     case tooDeep(limit: Int)
+    /// An object has a member twice: which of them counts is told differently by different programs.
+    case duplicate
 
     package var description: String {
         switch self {
         case .malformed: "it is no JSON in UTF-8"
         case .tooDeep(let limit): "it is nested more than \(limit) deep"
-        }
-    }
-}
-
-extension JSON: Codable {
-    package init(from decoder: any Decoder) throws {
-        guard decoder.codingPath.count <= Self.deepest else { throw JSONFault.tooDeep(limit: Self.deepest) }
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Int.self) {
-            self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else if (try? decoder.unkeyedContainer()) != nil {
-            self = .array(try container.decode([JSON].self))
-        } else {
-            self = .object(try container.decode([String: JSON].self))
-        }
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .bool(let value): try container.encode(value)
-        case .integer(let value): try container.encode(value)
-        case .number(let value): try container.encode(value)
-        case .string(let value): try container.encode(value)
-        case .array(let values): try container.encode(values)
-        case .object(let members): try container.encode(members)
+        case .duplicate: "it has a member twice"
         }
     }
 }
@@ -89,9 +47,69 @@ extension JSON: Codable {
 /// The text, compact, with the keys in order, so that equal values are equal texts.
 extension JSON: CustomStringConvertible {
     package var description: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Encoding fails only for a number that is none, which no text has and we don't make.
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "null"
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Adds the text's bytes.
+    package func write(to bytes: inout [UInt8]) {
+        switch self {
+        case .null: bytes += "null".utf8
+        case .bool(let value): bytes += (value ? "true" : "false").utf8
+        case .integer(let value): bytes += "\(value)".utf8
+        // What no text says is not said.
+        case .number(let value): bytes += (value.isFinite ? "\(value)" : "null").utf8
+        case .string(let text): Self.write(text, to: &bytes)
+        case .array(let elements): Self.write(elements, to: &bytes)
+        case .object(let members): Self.write(members, to: &bytes)
+        }
+    }
+
+    private static func write(_ elements: [JSON], to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        for (position, element) in elements.enumerated() {
+            if position > 0 { bytes.append(UInt8(ascii: ",")) }
+            element.write(to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "]"))
+    }
+
+    private static func write(_ members: [String: JSON], to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "{"))
+        // By their bytes: Swift's own order takes texts for equal that are spelled differently.
+        let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        for (position, member) in sorted.enumerated() {
+            if position > 0 { bytes.append(UInt8(ascii: ",")) }
+            write(member.key, to: &bytes)
+            bytes.append(UInt8(ascii: ":"))
+            member.value.write(to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "}"))
+    }
+
+    private static func write(_ text: String, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 0..<0x20: bytes += escape(byte).utf8
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func escape(_ control: UInt8) -> String {
+        switch control {
+        case 0x08: "\\b"
+        case 0x09: "\\t"
+        case 0x0A: "\\n"
+        case 0x0C: "\\f"
+        case 0x0D: "\\r"
+        default: "\\u00" + (control < 0x10 ? "0" : "") + String(control, radix: 16)
+        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The id that a record is kept under: 1 to 64 of `A-Z a-z 0-9 . _ -`, but not `.` or `..`, which a path would lose.
+/// The id that a record is kept under: 1 to 64 of `A-Z a-z 0-9 . _ -`, but not `.` or `..`, which a path would lose, nor
+/// `watch`, which means something else in one.
 ///
 /// An id of the form of a ``DeviceID`` belongs to the key that it names; it has one spelling, the lower-case one. Any
 /// other id belongs to nobody.
@@ -11,7 +12,9 @@ package struct RecordID: Hashable, Sendable, CustomStringConvertible {
 
     /// Nil for what is no id.
     package init?(_ text: some StringProtocol) {
-        guard (1...64).contains(text.utf8.count), text != ".", text != "..", text.utf8.allSatisfy(Self.allows) else {
+        guard (1...64).contains(text.utf8.count), !Self.reserved.contains(String(text)),
+            text.utf8.allSatisfy(Self.allows)
+        else {
             return nil
         }
         device = DeviceID(text)
@@ -23,7 +26,9 @@ package struct RecordID: Hashable, Sendable, CustomStringConvertible {
         description = device.description
     }
 
-    private static func allows(_ byte: UInt8) -> Bool {
+    private static let reserved: Set<String> = [".", "..", "watch"]
+
+    static func allows(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):

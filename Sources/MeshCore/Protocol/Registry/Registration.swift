@@ -103,7 +103,7 @@ extension RegistrationField {
     /// What a valid one looks like.
     fileprivate var rule: String {
         switch self {
-        case .id: "it must be 1 to 64 letters, digits and . _ -"
+        case .id: "it must be 1 to 64 letters, digits and . _ -, but not watch"
         case .ip: "it must be an IPv4 or IPv6 address"
         case .port: "it must be a whole number from 1 to 65535"
         case .name: "it must be 1 to \(Limits.name) bytes of printable text"

@@ -5,18 +5,19 @@ package import NIOCore
 /// Who is there: the records of the devices, each for as long as the device gives signs of life.
 ///
 /// Whoever drives it calls ``expire(at:)`` before anything else that happens at a time, so that nobody sees a record that
-/// has ended. The bounds: `maximum` records, and what ``RegistrationLimits`` allow each.
+/// has ended, and takes what has changed after it. The bounds: `maximum` records, and what ``RegistrationLimits`` allow each.
 package struct Registry: Sendable {
     /// How many records there may be, unless it is said otherwise.
     package static let maximum = 100_000
 
     private let maximum: Int
     private let defaultTTL: TimeAmount
-    private let enrollment: Enrollment
+    package let enrollment: Enrollment
     private var records: [RecordID: DeviceRecord] = [:]
     /// The ids in their order.
-    private var order: [RecordID] = []
+    private var order = SortedIDs()
     private var expiries = ExpiryQueue<RecordID>()
+    private var changes: [PresenceChange] = []
 
     /// Counts what changes a list: who comes, goes, and says something else.
     ///
@@ -43,15 +44,19 @@ package struct Registry: Sendable {
         var registration = registration
         let ttl = registration.ttl ?? defaultTTL
         registration.ttl = ttl
-        let record = DeviceRecord(
+        var record = DeviceRecord(
             registration: registration,
             observed: sender.observed,
             registeredAt: known?.registeredAt ?? now.date,
             lastSeen: now.date,
             expiresAt: (now + ttl).date,
-            verified: sender.signer != nil
+            verified: sender.signer != nil,
+            tag: sender.tag
         )
-        if known.map({ $0.says(otherThan: record) }) ?? true { version += 1 }
+        record.sessions = known?.sessions ?? [:]
+        if known.map({ $0.says(otherThan: record) }) ?? true {
+            tell(known == nil ? .joined(record) : .changed(record))
+        }
         keep(record, until: now.instant + ttl)
         return (record, known == nil)
     }
@@ -60,6 +65,7 @@ package struct Registry: Sendable {
     package mutating func heartbeat(
         _ id: RecordID,
         from sender: RegistrySender,
+        sessions: SessionReport = SessionReport(nil),
         at now: Moment
     ) throws(RegistryRefusal) -> DeviceRecord {
         try enrollment.admit(sender, as: id)
@@ -68,9 +74,12 @@ package struct Registry: Sendable {
         record.lastSeen = now.date
         record.expiresAt = (now + ttl).date
         // The port is another one with each connection, and says nothing.
-        if let observed = sender.observed, observed.host != record.observed?.host {
-            record.observed = observed
-            version += 1
+        let isElsewhere = sender.observed.map { $0.host != record.observed?.host } ?? false
+        if isElsewhere { record.observed = sender.observed }
+        let reported = sessions.sessions ?? record.sessions
+        if isElsewhere || reported != record.sessions {
+            record.sessions = reported
+            tell(.changed(record))
         }
         keep(record, until: now.instant + ttl)
         return record
@@ -80,15 +89,26 @@ package struct Registry: Sendable {
     package mutating func remove(_ id: RecordID, from sender: RegistrySender) throws(RegistryRefusal) {
         try enrollment.admit(sender, as: id)
         guard records[id] != nil else { throw .unknown(id) }
-        expiries.remove(id)
-        drop(id)
+        drop(id, .left)
+    }
+
+    /// The operator takes a device out.
+    package mutating func takeOut(_ id: RecordID) throws(RegistryRefusal) {
+        guard records[id] != nil else { throw .unknown(id) }
+        drop(id, .removed)
+    }
+
+    /// What has happened to the list since this was last asked.
+    package mutating func takeChanges() -> [PresenceChange] {
+        defer { changes = [] }
+        return changes
     }
 
     /// Drops what has ended, and says which.
     package mutating func expire(at now: Moment) -> [RecordID] {
         var ended: [RecordID] = []
         while let id = expiries.popEnded(at: now.instant) {
-            drop(id)
+            drop(id, .expired)
             ended.append(id)
         }
         return ended
@@ -116,37 +136,34 @@ package struct Registry: Sendable {
         after last: RecordID? = nil,
         limit: Int = .max
     ) -> (records: [DeviceRecord], isCut: Bool) {
-        let start = last.map { position(of: $0, after: true) } ?? 0
         var page: [DeviceRecord] = []
-        for id in order[start...] {
-            guard let record = records[id], filter.passes(record) else { continue }
-            if page.count >= limit { return (page, true) }
-            page.append(record)
+        var isCut = false
+        order.forEach(after: last) { id in
+            guard let record = records[id], filter.passes(record) else { return true }
+            isCut = page.count >= limit
+            if !isCut { page.append(record) }
+            return !isCut
         }
-        return (page, false)
+        return (page, isCut)
     }
 
     private mutating func keep(_ record: DeviceRecord, until end: NIODeadline) {
         if records.updateValue(record, forKey: record.id) == nil {
-            order.insert(record.id, at: position(of: record.id, after: false))
+            order.insert(record.id)
         }
         expiries.set(record.id, to: end)
     }
 
-    private mutating func drop(_ id: RecordID) {
-        guard records.removeValue(forKey: id) != nil else { return }
-        order.remove(at: position(of: id, after: false))
-        version += 1
+    private mutating func drop(_ id: RecordID, _ reason: Departure) {
+        guard let record = records.removeValue(forKey: id) else { return }
+        expiries.remove(id)
+        order.remove(id)
+        tell(.left(record, reason))
     }
 
-    /// Where an id stands in the order, or would stand; or what is behind it.
-    private func position(of id: RecordID, after: Bool) -> Int {
-        var (low, high) = (0, order.count)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if order[middle] < id || (after && order[middle] == id) { low = middle + 1 } else { high = middle }
-        }
-        return low
+    private mutating func tell(_ change: PresenceChange) {
+        version += 1
+        changes.append(change)
     }
 }
 
@@ -154,5 +171,6 @@ extension DeviceRecord {
     /// Whether others would see another record than this one, the times and the observed port apart.
     fileprivate func says(otherThan record: DeviceRecord) -> Bool {
         registration != record.registration || observed?.host != record.observed?.host || verified != record.verified
+            || tag != record.tag
     }
 }

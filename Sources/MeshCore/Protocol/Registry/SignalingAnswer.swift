@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import NIOCore
+
 /// The signaling server's answer to a ``SignalingRequest``, and what a client makes of it.
 ///
 /// Everything in it was said by others and is checked here.
@@ -19,8 +21,17 @@ package struct SignalingAnswer: Sendable {
     /// Fails unless the request was granted.
     package func check() throws(SignalingFault) {
         if (200...299).contains(status) { return }
-        guard let json = try? JSON(parsing: body), let problem = Problem(json) else { throw .status(status) }
-        throw .refused(problem)
+        let wait = header("retry-after").flatMap(Self.wait)
+        guard let json = try? JSON(parsing: body), let problem = Problem(json) else {
+            throw .status(status, retryAfter: wait)
+        }
+        throw .refused(problem, retryAfter: wait)
+    }
+
+    /// Of the two forms of `Retry-After` (RFC 9110, section 10.2.3) the one in seconds; a day at most.
+    private static func wait(_ text: String) -> TimeAmount? {
+        guard let seconds = Int64(text), seconds >= 0 else { return nil }
+        return .seconds(min(seconds, 86_400))
     }
 
     /// The record of one device.
@@ -65,16 +76,16 @@ package struct DevicePage: Equatable, Sendable {
 /// Why an answer is not what was asked for.
 package enum SignalingFault: Error, Equatable, Sendable, CustomStringConvertible {
     /// The server says why.
-    case refused(Problem)
+    case refused(Problem, retryAfter: TimeAmount? = nil)
     /// The status is no success, and no problem document came with it.
-    case status(Int)
+    case status(Int, retryAfter: TimeAmount? = nil)
     /// The body is not what the request asks for: perhaps it isn't a signaling server that answers.
     case notUnderstood
 
     package var description: String {
         switch self {
-        case .refused(let problem): problem.detail.isEmpty ? problem.title.printable : problem.detail.printable
-        case .status(let status): "the server answered with status \(status)"
+        case .refused(let problem, _): problem.detail.isEmpty ? problem.title.printable : problem.detail.printable
+        case .status(let status, _): "the server answered with status \(status)"
         case .notUnderstood: "the answer is not one of a signaling server"
         }
     }

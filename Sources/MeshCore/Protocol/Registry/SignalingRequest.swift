@@ -22,15 +22,24 @@ package struct SignalingRequest: Equatable, Sendable {
     /// Come in, or say anew what others may know.
     ///
     /// Answered with the ``SignalingAnswer/record()``: 201 where the device was not there, 200 where it was.
-    package static func register(_ registration: Registration) -> SignalingRequest {
-        SignalingRequest("POST", "/register", body: JSON.object(registration.json).description)
+    ///
+    /// Where devices are enrolled, the first time needs a key that the operator made; later it does no harm.
+    package static func register(_ registration: Registration, enrollmentKey: String? = nil) -> SignalingRequest {
+        var members = registration.json
+        members["enrollment_key"] = enrollmentKey.map(JSON.string)
+        return SignalingRequest("POST", "/register", body: JSON.object(members).description)
     }
 
     /// Stay, for another life of the record.
     ///
     /// 404 means that the record is gone: register again.
-    package static func heartbeat(_ id: RecordID) -> SignalingRequest {
-        SignalingRequest("POST", "/devices/\(id)/heartbeat")
+    ///
+    /// What it says of the device's sessions is shown to others; without it, what was said before stays.
+    package static func heartbeat(
+        _ id: RecordID,
+        sessions: SessionReport = SessionReport(nil)
+    ) -> SignalingRequest {
+        SignalingRequest("POST", "/devices/\(id)/heartbeat", body: sessions.text)
     }
 
     /// Leave.
@@ -45,6 +54,29 @@ package struct SignalingRequest: Equatable, Sendable {
         var request = SignalingRequest("GET", target)
         request.headers["If-None-Match"] = tag
         return request
+    }
+
+    /// What happens to the list, as server-sent events for ``WatchedDevices``, from where an earlier stream ended.
+    package static func watch(after lastEventID: String? = nil) -> SignalingRequest {
+        var request = SignalingRequest("GET", "/devices/watch")
+        request.headers["Accept"] = "text/event-stream"
+        request.headers["Last-Event-ID"] = lastEventID
+        return request
+    }
+
+    /// What others send to this device, as server-sent events for ``ReceivedSignal``, from where an earlier stream ended.
+    package static func signals(to id: RecordID, after lastEventID: String? = nil) -> SignalingRequest {
+        var request = SignalingRequest("GET", "/devices/\(id)/signals")
+        request.headers["Accept"] = "text/event-stream"
+        request.headers["Last-Event-ID"] = lastEventID
+        return request
+    }
+
+    /// A small message to a device, in JSON of at most ``ReceivedSignal/largest`` bytes.
+    ///
+    /// Kept for half a minute, and pushed at once to who listens.
+    package static func signal(_ content: JSON, to id: RecordID) -> SignalingRequest {
+        SignalingRequest("POST", "/devices/\(id)/signals", body: content.description)
     }
 
     /// One device, answered with its ``SignalingAnswer/record()``.

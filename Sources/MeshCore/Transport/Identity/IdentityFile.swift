@@ -29,6 +29,11 @@ extension Identity {
         return identity
     }
 
+    /// The identity kept in `directory`; nil where none was made yet.
+    package static func ifKept(in directory: StateDirectory, commonName: String) throws -> Identity? {
+        try directory.read(keyFile) == nil ? nil : kept(in: directory, commonName: commonName)
+    }
+
     private static let keyFile = "identity.key"
     private static let certificateFile = "identity.crt"
 }

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshCore
+package import NIOCore
+import Synchronization
+
+/// A log of events, and who is to be woken when it grows.
+///
+/// The reader's connection takes what it wants from the log, on its own event loop. Events that come within a `pause`
+/// share one round, and a round begins when the last one is through; so many readers make longer rounds, and each still
+/// gets one write for all that came.
+package final class EventFeed: Sendable {
+    /// A reader that waits: told, on its event loop, that there may be more.
+    package struct Listener: Sendable {
+        let loop: any EventLoop
+        let wake: NIOLoopBound<() -> Void>
+
+        package init(loop: any EventLoop, wake: NIOLoopBound<() -> Void>) {
+            (self.loop, self.wake) = (loop, wake)
+        }
+    }
+
+    private struct Group: Sendable {
+        let loop: any EventLoop
+        var listeners: [Int: Listener] = [:]
+    }
+
+    /// The part that many readers ask for at once.
+    private struct Shared {
+        let position: UInt64
+        let head: UInt64
+        let topic: String?
+        let part: EventLog.Part
+    }
+
+    private struct State {
+        var log: EventLog
+        var groups: [ObjectIdentifier: Group] = [:]
+        var lastKey = 0
+        var isRunning = false
+        var told: UInt64 = 0
+        var shared: Shared?
+    }
+
+    private let state: Mutex<State>
+    private let pause: TimeAmount?
+
+    /// Without a pause the listeners are woken at once.
+    package init(_ log: EventLog, pause: TimeAmount?) {
+        state = Mutex(State(log: log))
+        self.pause = pause
+    }
+
+    /// Looks at the log, or changes what is kept of it.
+    package func withLog<Value>(_ body: (inout EventLog) -> sending Value) -> sending Value {
+        state.withLock { body(&$0.log) }
+    }
+
+    package var isHeard: Bool { state.withLock { !$0.groups.isEmpty } }
+
+    /// Adds an event and sees to it that the listeners hear of it.
+    package func append(_ event: ServerSentEvent, topic: String? = nil, at now: NIODeadline = .uptimeNanoseconds(0)) {
+        let first: (any EventLoop)? = state.withLock { state in
+            state.log.append(event, topic: topic, at: now)
+            guard !state.isRunning, let loop = state.groups.first?.value.loop else { return nil }
+            state.isRunning = true
+            return loop
+        }
+        if let first { start(on: first) }
+    }
+
+    /// What is behind a position: many who are at the same one are given the same bytes.
+    package func part(after position: UInt64, topic: String?, limit: Int) -> EventLog.Part {
+        state.withLock { state in
+            let head = state.log.head
+            if let shared = state.shared, shared.position == position, shared.head == head, shared.topic == topic {
+                return shared.part
+            }
+            let part = state.log.part(after: position, topic: topic, limit: limit)
+            if part != .nothing {
+                state.shared = Shared(position: position, head: head, topic: topic, part: part)
+            }
+            return part
+        }
+    }
+
+    /// A reader waits from now on; what is returned ends that.
+    package func add(_ listener: Listener) -> Int {
+        state.withLock { state in
+            state.lastKey += 1
+            let loop = ObjectIdentifier(listener.loop)
+            state.groups[loop, default: Group(loop: listener.loop)].listeners[state.lastKey] = listener
+            return state.lastKey
+        }
+    }
+
+    package func remove(_ key: Int, on loop: any EventLoop) {
+        state.withLock { state in
+            let id = ObjectIdentifier(loop)
+            state.groups[id]?.listeners[key] = nil
+            if state.groups[id]?.listeners.isEmpty ?? false { state.groups[id] = nil }
+        }
+    }
+
+    private func start(on loop: any EventLoop) {
+        if let pause { loop.scheduleTask(in: pause) { self.round() } } else { round() }
+    }
+
+    /// Wakes all, each on its loop, and goes on when the last of them is through and there is more by then.
+    private func round() {
+        let groups = state.withLock { state in
+            state.told = state.log.head
+            if state.groups.isEmpty { state.isRunning = false }
+            return Array(state.groups.values)
+        }
+        let countdown = Countdown(from: groups.count)
+        for group in groups {
+            group.loop.execute {
+                for listener in group.listeners.values { listener.wake.value() }
+                if countdown.isLast() { self.ended(on: group.loop) }
+            }
+        }
+    }
+
+    private func ended(on loop: any EventLoop) {
+        let goesOn = state.withLock { state in
+            state.isRunning = state.log.head > state.told
+            return state.isRunning
+        }
+        if goesOn { start(on: loop) }
+    }
+}
+
+/// Counts down for those who end at different times.
+private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+
+    init(from count: Int) {
+        left = Mutex(count)
+    }
+
+    func isLast() -> Bool {
+        left.withLock { left in
+            left -= 1
+            return left == 0
+        }
+    }
+}
