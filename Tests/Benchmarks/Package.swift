@@ -33,5 +33,10 @@ let package = Package(
             dependencies: ["Bench", "CCrypt", "CEpoll", "COpenSSL", argumentParser],
             swiftSettings: ours
         ),
+        .executableTarget(
+            name: "signaling_bench",
+            dependencies: ["Bench", "CEpoll", "COpenSSL", argumentParser],
+            swiftSettings: ours
+        ),
     ]
 )
