@@ -33,5 +33,6 @@ let package = Package(
             dependencies: ["Bench", "CCrypt", "CEpoll", "COpenSSL", argumentParser],
             swiftSettings: ours
         ),
+        .executableTarget(name: "device_bench", dependencies: ["Bench", argumentParser], swiftSettings: ours),
     ]
 )

@@ -4,6 +4,7 @@
 # Measures release builds beside the best known of their kind, on this machine:
 #
 #   run.sh relay        tcp_server beside NATS, Redis, Mosquitto and ngIRCd
+#   run.sh device       devices: how soon they meet, what they carry, what they take
 #
 # `run.sh relay --help` tells the options; --short takes a few minutes.
 set -euo pipefail
