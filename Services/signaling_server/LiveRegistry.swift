@@ -27,6 +27,8 @@ package actor LiveRegistry: Service {
     private var access: AccessTable
     private var replays: ReplayGuard
     private var unsaved: UnsavedRecords
+    /// The part of the list that was last asked for, until something happens to a record.
+    private var listing: DeviceListing?
     private var isWriting = false
     /// Whether the last write failed.
     private var isFailing = false
@@ -99,6 +101,7 @@ package actor LiveRegistry: Service {
         // Only now: a key must not be used up by a registration that is refused.
         if let newcomer { unsaved.granted(access.enroll(newcomer, with: enrollmentKey).map(RegistryChange.grant)) }
         unsaved.changed(registration.id)
+        listing = nil
         publish()
         try await save()
         return result
@@ -112,6 +115,7 @@ package actor LiveRegistry: Service {
         try checkMembership(of: sender)
         let record = try registry.heartbeat(id, from: sender, sessions: sessions, at: tick())
         unsaved.aged(id)
+        listing = nil
         publish()
         return record
     }
@@ -121,6 +125,7 @@ package actor LiveRegistry: Service {
         try checkMembership(of: sender)
         try registry.remove(id, from: sender)
         unsaved.changed(id)
+        listing = nil
         publish()
         try await save()
     }
@@ -135,6 +140,7 @@ package actor LiveRegistry: Service {
             if expelled.isEmpty { throw error }
         }
         unsaved.changed(id)
+        listing = nil
         publish()
         try await save()
     }
@@ -191,6 +197,23 @@ package actor LiveRegistry: Service {
         tick()
         let page = registry.records(passing: filter, after: after, limit: limit)
         return (page.records, page.isCut, tag)
+    }
+
+    /// A part of the list as JSON: encoded once for all who ask for the same part while nothing happens.
+    package func encodedPage(filter: DeviceFilter, after: RecordID?, limit: Int) -> DeviceListing {
+        tick()
+        if let listing, listing.isOf(filter, after, limit) { return listing }
+        let (records, isCut) = registry.records(passing: filter, after: after, limit: limit)
+        let listing = DeviceListing(
+            filter: filter,
+            after: after,
+            limit: limit,
+            body: ByteBuffer(string: JSON.array(records.map(\.json)).description + "\n"),
+            last: isCut ? records.last?.id : nil,
+            tag: tag
+        )
+        self.listing = listing
+        return listing
     }
 
     /// The tag of the list as it is now.
@@ -282,7 +305,10 @@ package actor LiveRegistry: Service {
     @discardableResult
     private func tick() -> Moment {
         let now = clock()
-        for id in registry.expire(at: now) { unsaved.aged(id) }
+        for id in registry.expire(at: now) {
+            unsaved.aged(id)
+            listing = nil
+        }
         publish()
         return now
     }

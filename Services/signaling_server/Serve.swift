@@ -158,7 +158,7 @@ private func accessDirectory(_ configuration: Configuration, logger: Logger) -> 
 
 private func openStore(_ configuration: Configuration) throws -> any RegistryStore {
     switch configuration.store {
-    case .memory: return NoStore()
+    case .memory: return MemoryStore()
     case .sqlite(let path): return try SQLiteStore(path: path)
     case nil:
         let directory = try StateDirectory.chosen(configuration.stateDirectory, program: "signaling_server")

@@ -5,8 +5,9 @@
 #
 #   run.sh relay        tcp_server beside NATS, Redis, Mosquitto and ngIRCd
 #   run.sh device       devices: how soon they meet, what they carry, what they take
+#   run.sh signaling    signaling_server, its lists beside nginx
 #
-# `run.sh relay --help` tells the options; --short takes a few minutes.
+# `run.sh PART --help` tells the options; --short takes a few minutes, with signaling and its churn 35.
 set -euo pipefail
 folder=$(cd "$(dirname "$0")" && pwd)
 

@@ -95,6 +95,33 @@ import signaling_server
         await #expect(throws: RegistryRefusal.unknown(id)) { try await registry.record(of: id) }
     }
 
+    @Test func `a list that was encoded is never older than what happened`() async throws {
+        let registry = try await open(FailingStore())
+        let id = try id("a")
+        func list() async -> String {
+            String(buffer: await registry.encodedPage(filter: DeviceFilter(), after: nil, limit: 9).body)
+        }
+        #expect(await list() == "[]\n")
+        var lists: Set<String> = [await list()]
+        _ = try await registry.register(Registration(id: id), from: anybody)
+        lists.insert(await list())
+        clock.advance(by: .seconds(1))
+        _ = try await registry.heartbeat(id, from: anybody)
+        lists.insert(await list())
+        #expect(lists.count == 3)
+        #expect(await list() == String(buffer: registry.encodedPage(filter: DeviceFilter(), after: nil, limit: 9).body))
+        var other = DeviceFilter()
+        other.name = "nobody"
+        #expect(await String(buffer: registry.encodedPage(filter: other, after: nil, limit: 9).body) == "[]\n")
+        #expect(await list() != "[]\n")
+        try await registry.takeOut(id)
+        #expect(await list() == "[]\n")
+        _ = try await registry.register(Registration(id: id), from: anybody)
+        #expect(await list() != "[]\n")
+        clock.advance(by: .seconds(60))
+        #expect(await list() == "[]\n")
+    }
+
     @Test func `after a restart the devices are there, under another tag`() async throws {
         let store = FailingStore()
         let registry = try await open(store)

@@ -22,7 +22,7 @@ struct RunningServer {
     /// Runs `body` against a server that starts from nothing.
     static func run(
         _ configuration: Configuration = Configuration(),
-        store: any RegistryStore = NoStore(),
+        store: any RegistryStore = MemoryStore(),
         maximum: Int = 1_000,
         watchedLog: EventLog.Bounds = EventLog.Bounds(events: 16_384, bytes: 8_000_000),
         pause: TimeAmount = .milliseconds(25),

@@ -82,6 +82,24 @@ import Testing
         }
     }
 
+    @Test func `a device is told from where the server sees it, in either kind of address`() async throws {
+        try await withTemporaryDirectory { directory in
+            let options = ["--host", "::", "--enrollment", "open", "--port", "0", "--admin-port", "0"]
+            let server = try ProgramProcess(
+                "signaling_server",
+                options + ["--store", "memory", "--state-dir", directory]
+            )
+            defer { server.kill() }
+            let address = #/address=\[::\]:(\d+) /#
+            #expect(await eventually { server.log.firstMatch(of: address) != nil || !server.isRunning })
+            let port = try #require(server.log.firstMatch(of: address), "\(server.log)").1
+            for (host, seen) in [("[::1]", #""observed":"[::1]:"#), ("127.0.0.1", #""observed":"127.0.0.1:"#)] {
+                let answer = try await shell("curl -s -g --json '{\"id\":\"a\"}' 'http://\(host):\(port)/register'")
+                #expect(answer.output.contains(seen), "\(answer.output)")
+            }
+        }
+    }
+
     @Test func `settings that can't be are refused in words`() async throws {
         for (options, words) in [
             ("--tls-certificate a", "give both"), ("--trusted-proxy 10.0.0.0/99", "trusted-proxy"),

@@ -3,6 +3,7 @@
 import HTTPTypes
 import Hummingbird
 import MeshCore
+import NIOCore
 
 /// The form that an answer has.
 package enum AnswerForm: Equatable, Sendable {
@@ -17,24 +18,32 @@ package enum AnswerForm: Equatable, Sendable {
 
     func response(_ status: HTTPResponse.Status, json: JSON, plain: String) -> Response {
         switch self {
-        case .json: Self.response(status, "application/json", json.description + "\n")
-        case .plain: Self.response(status, "text/plain; charset=utf-8", plain)
+        case .json: response(status, body: ByteBuffer(string: json.description + "\n"))
+        case .plain: response(status, body: ByteBuffer(string: plain))
+        }
+    }
+
+    /// An answer with a body that is in this form.
+    func response(_ status: HTTPResponse.Status, body: ByteBuffer) -> Response {
+        switch self {
+        case .json: Self.response(status, "application/json", body)
+        case .plain: Self.response(status, "text/plain; charset=utf-8", body)
         }
     }
 
     func response(_ problem: Problem) -> Response {
         let status = HTTPResponse.Status(code: problem.status, reasonPhrase: problem.title)
         return switch self {
-        case .json: Self.response(status, Problem.mediaType, problem.json.description + "\n")
-        case .plain: Self.response(status, "text/plain; charset=utf-8", problem.detail + "\n")
+        case .json: Self.response(status, Problem.mediaType, ByteBuffer(string: problem.json.description + "\n"))
+        case .plain: response(status, body: ByteBuffer(string: problem.detail + "\n"))
         }
     }
 
     /// The headers of a request that make another answer.
     static let varies = "Accept, Authorization, Signature-Input"
 
-    private static func response(_ status: HTTPResponse.Status, _ type: String, _ body: String) -> Response {
-        var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+    private static func response(_ status: HTTPResponse.Status, _ type: String, _ body: ByteBuffer) -> Response {
+        var response = Response(status: status, body: ResponseBody(byteBuffer: body))
         response.headers[.contentType] = type
         response.headers[.vary] = varies
         response.headers[.xContentTypeOptions] = "nosniff"

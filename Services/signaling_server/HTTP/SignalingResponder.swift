@@ -143,17 +143,19 @@ package struct SignalingResponder: HTTPResponder {
         }
         var filter = query.filter
         filter.tag = view.tag
-        let page = await registry.page(filter: filter, after: query.after, limit: query.limit)
-        var response = form.response(
-            .ok,
-            json: .array(page.records.map(\.json)),
-            plain: page.records.map(\.line).joined()
-        )
-        if form == .json { response.headers[.eTag] = page.tag }
-        if page.isCut, let last = page.records.last, let link = HTTPField.Name("Link") {
-            response.headers[link] = "<\(query.target(after: last.id))>; rel=\"next\""
+        switch form {
+        case .json:
+            let listing = await registry.encodedPage(filter: filter, after: query.after, limit: query.limit)
+            var response = form.response(.ok, body: listing.body)
+            response.headers[.eTag] = listing.tag
+            if let last = listing.last, let link = HTTPField.Name("Link") {
+                response.headers[link] = "<\(query.target(after: last))>; rel=\"next\""
+            }
+            return response
+        case .plain:
+            let page = await registry.page(filter: filter, after: query.after, limit: query.limit)
+            return form.response(.ok, body: ByteBuffer(string: page.records.map(\.line).joined()))
         }
-        return response
     }
 
     private static func signal(in body: ByteBuffer) throws(RequestFault) -> JSON {

@@ -51,12 +51,3 @@ package struct StoreFault: Error, Equatable, CustomStringConvertible {
         (self.kind, self.description) = (kind, description)
     }
 }
-
-/// The store for those who need none: everybody registers again after a restart.
-package struct NoStore: RegistryStore {
-    package init() {}
-
-    package func load() -> KeptState { KeptState() }
-
-    package func apply(_ changes: [RegistryChange]) {}
-}

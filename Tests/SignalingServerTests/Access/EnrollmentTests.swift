@@ -129,7 +129,7 @@ import signaling_server
     }
 
     private func run(
-        store: any RegistryStore = NoStore(),
+        store: any RegistryStore = MemoryStore(),
         maximum: Int = 100,
         _ body: @Sendable @escaping (RunningServer) async throws -> Void
     ) async throws {

@@ -8,12 +8,13 @@ import Testing
 
 @testable import signaling_server
 
-/// What each store must do, run against each that keeps something.
+/// What each store must do, run against each.
 @Suite struct RegistryStoreTests {
     enum Kind: CaseIterable {
         case sqlite
+        case memory
         /// The one that other tests rely on.
-        case inMemory
+        case failing
     }
 
     @Test(arguments: Kind.allCases)
@@ -123,11 +124,12 @@ import Testing
         _ body: (() async throws -> any RegistryStore) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
-            let inMemory = FailingStore()
+            let (memory, failing) = (MemoryStore(), FailingStore())
             try await body {
                 switch kind {
                 case .sqlite: try await opened("\(directory)/registry.sqlite")
-                case .inMemory: inMemory
+                case .memory: memory
+                case .failing: failing
                 }
             }
         }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Bench
+import Glibc
+
+/// A connection that stays open, on which one request is answered after another.
+final class Connection {
+    private let descriptor: Int32
+    private var buffer: [UInt8] = []
+    private var chunk = [UInt8](repeating: 0, count: 65_536)
+
+    init(port: UInt16) throws {
+        descriptor = try connectedSocket(port: port)
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// The status and the body.
+    func ask(_ request: [UInt8]) throws -> (status: Int, body: ArraySlice<UInt8>) {
+        try send(request)
+        let answers = try answers(1)
+        guard let answer = answers.first else { throw Failure("no answer") }
+        return answer
+    }
+
+    func send(_ bytes: [UInt8]) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw Failure("the server closed the connection") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// The next answers, in turn.
+    func answers(_ count: Int) throws -> [(status: Int, body: ArraySlice<UInt8>)] {
+        var answers: [(status: Int, body: ArraySlice<UInt8>)] = []
+        while answers.count < count {
+            if let (status, body, end) = Self.answer(in: buffer) {
+                answers.append((status, buffer[body]))
+                buffer.removeFirst(end)
+                continue
+            }
+            let received = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+            guard received > 0 else { throw Failure("the server closed the connection") }
+            buffer += chunk[..<received]
+        }
+        return answers
+    }
+
+    private static func answer(in bytes: [UInt8]) -> (Int, Range<Int>, Int)? {
+        guard let end = headEnd(bytes) else { return nil }
+        let head = String(decoding: bytes[..<end], as: UTF8.self)
+        let status = head.dropFirst(9).prefix(3)
+        var length = 0
+        for line in head.split(separator: "\r\n").dropFirst() {
+            let sides = line.split(separator: ":", maxSplits: 1)
+            if sides.count == 2, sides[0].lowercased() == "content-length" {
+                length = Int(sides[1].drop { $0 == " " }) ?? 0
+            }
+        }
+        guard bytes.count >= end + length else { return nil }
+        return (Int(status) ?? 0, end..<(end + length), end + length)
+    }
+
+    private static func headEnd(_ bytes: [UInt8]) -> Int? {
+        var position = 3
+        while position < bytes.count {
+            if bytes[position] == 10, bytes[position - 1] == 13, bytes[position - 2] == 10, bytes[position - 3] == 13 {
+                return position + 1
+            }
+            position += 1
+        }
+        return nil
+    }
+}
+
+/// A request as it goes over the wire.
+func request(
+    _ method: String,
+    _ target: String,
+    port: UInt16,
+    headers: [String] = [],
+    body: String = ""
+) -> [UInt8] {
+    let type = body.isEmpty ? [] : ["Content-Type: application/json"]
+    let lines =
+        ["\(method) \(target) HTTP/1.1", "Host: 127.0.0.1:\(port)", "Accept: application/json"] + type + headers
+    return Array((lines + ["Content-Length: \(body.utf8.count)", "", body]).joined(separator: "\r\n").utf8)
+}
+
+func connectedSocket(port: UInt16) throws -> Int32 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw Failure("no socket: \(String(cString: strerror(errno)))") }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let result = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+    guard result == 0 else {
+        let reason = String(cString: strerror(errno))
+        close(descriptor)
+        throw Failure("can't connect: \(reason)")
+    }
+    var one: Int32 = 1
+    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    return descriptor
+}
