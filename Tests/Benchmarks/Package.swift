@@ -34,3 +34,10 @@ let package = Package(
             swiftSettings: ours
         ),
         .executableTarget(name: "device_bench", dependencies: ["Bench", argumentParser], swiftSettings: ours),
+        .executableTarget(
+            name: "signaling_bench",
+            dependencies: ["Bench", "CEpoll", "COpenSSL", argumentParser],
+            swiftSettings: ours
+        ),
+    ]
+)
