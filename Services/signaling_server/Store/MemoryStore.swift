@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import MeshCore
+import MeshCore
 import Synchronization
 
 /// Keeps the records and the grants for as long as the process lives: after a restart everybody registers again.
