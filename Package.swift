@@ -80,11 +80,13 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"]), .brew(["libxcrypt"])]),
+        .systemLibrary(name: "CQREncode", providers: [.apt(["libqrencode-dev"]), .brew(["qrencode"])]),
         .systemLibrary(name: "CEdit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
         .target(
             name: "MeshCore",
             dependencies: [
-                collections, crypto, heap, logging, nioCore, nioExtras, nioPosix, nioSSL, nioTLS, protobuf,
+                collections, crypto, heap, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL, nioTLS,
+                nioWebSocket, protobuf,
                 serviceLifecycle, structuredFields, swiftASN1, x509,
             ],
             exclude: ["Protocol/Wire/generate.sh", "Protocol/Wire/mesh.proto"],
@@ -123,7 +125,8 @@ let package = Package(
         .executableTarget(
             name: "device",
             dependencies: [
-                "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1,
+                "CQREncode", "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, grdb, logging, nioCore,
+                nioHTTP1,
                 nioPosix, protobuf, serviceLifecycle,
             ],
             path: "Services/device",

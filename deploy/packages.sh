@@ -2,7 +2,7 @@
 # Debian's packages that the suite needs, for the scripts beside this file to read.
 
 # shellcheck disable=SC2034
-build_packages=(git libcrypt-dev libedit-dev libsqlite3-dev zlib1g-dev curl)
+build_packages=(git libcrypt-dev libedit-dev libqrencode-dev libsqlite3-dev zlib1g-dev curl)
 # For the tests of the built programs, which other people's clients, browsers and tools talk to.
 # shellcheck disable=SC2034
 test_packages=(

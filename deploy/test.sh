@@ -70,6 +70,12 @@ check_generated_code
 step "Tests"
 run_tests --no-parallel
 
+# Others each time; a failure prints its own seed, and what to type to see it again.
+step "Simulations"
+first=$((RANDOM * 32768 + RANDOM))
+echo "1,000 schedules, from MESH_FIRST_SEED=$first on."
+MESH_FIRST_SEED=$first run_tests --skip-build --no-parallel --filter 'Simulation|PeerSession'
+
 step "Other people's programs"
 EXAMPLES=10 Tests/Interop/run.sh
 

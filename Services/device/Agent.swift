@@ -39,6 +39,7 @@ actor Agent {
     let settings: AgentSettings
     let inbox: Inbox
     let console: Console
+    let completions: Completions
     let transport: PeerTransport
     let logger: Logger
     var table: PeerTable
@@ -54,6 +55,8 @@ actor Agent {
     var scanTelling = ScanTelling()
     var outbox = Outbox(limit: 1_000)
     var peers: [Int: Peer] = [:]
+    /// Those that speak by WebSocket.
+    var webPeers: [Int: WebPeer] = [:]
     var sessions: [DeviceID: Session]
     let disk: AgentDisk
     var programs: [Int: Program] = [:]
@@ -78,11 +81,12 @@ actor Agent {
         settings: AgentSettings,
         inbox: Inbox,
         console: Console,
+        completions: Completions,
         transport: PeerTransport,
         disk: AgentDisk,
         logger: Logger
     ) throws {
-        (self.settings, self.inbox, self.console) = (settings, inbox, console)
+        (self.settings, self.inbox, self.console, self.completions) = (settings, inbox, console, completions)
         (self.transport, self.disk, self.logger) = (transport, disk, logger)
         table = PeerTable(ownID: settings.id, policy: settings.policy)
         sightings = SightingTable(limit: settings.policy.devices)
@@ -206,7 +210,9 @@ extension Agent {
     func leave(at now: NIODeadline) {
         if case .leaving = phase { return }
         phase = .leaving(until: now + settings.leavePatience)
+        transport.stop()
         for peer in peers.values { peer.link.close(.leaving) }
+        for peer in webPeers.values { peer.close() }
     }
 
     private var hasEnded: Bool {

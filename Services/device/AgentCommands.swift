@@ -83,6 +83,7 @@ extension Agent {
         var targets = [Outbox.Target.word(word)]
         switch directory.find(word) {
         case .nobody:
+            if case .text(let text) = kind, sendByWeb(text, to: word, for: asker) { return }
             if settings.isInteractive || asker != .prompt { return fail(Wording.nobody(word, directory), for: asker) }
         case .several(let entries): return fail(Wording.several(word, entries), for: asker)
         case .devices(let entries): targets = entries.map(Outbox.Target.device)

@@ -43,7 +43,9 @@ extension Agent {
     /// Who is master, and who may see it otherwise.
     var masterAnswer: Answer {
         let living = detector.living
-        let unreached = table.known.keys.count { !living.contains($0) }
+        // Whom nobody says to be anywhere any more is still remembered as dead.
+        let dead = sessions.keys.filter { detector.state(of: $0) == .dead }
+        let unreached = Set(table.known.keys).union(dead).subtracting(living).count
         var members: [String: JSON] = [
             "agreeing": .integer(mastership.agreeing), "alive": .integer(living.count + 1),
             "unreached": .integer(unreached),

@@ -25,6 +25,12 @@ extension Agent {
             guard let peer = peers[connection] else { return }
             received(messages, from: peer.link)
             peer.link.taken(size)
+        case .webKnock(let knock): knock.decision.succeed(mayTalk(knock))
+        case .webOpened(let peer): webOpened(peer)
+        case .webText(let number, let text):
+            if let peer = webPeers[number] { show(Wording.text(text, from: peer.name)) }
+        case .webClosed(let number): webClosed(number)
+        case .asked(let request, let answer): answer(self.answer(to: request))
         case .answered(let token, let connection, let time):
             peers[connection]?.roundTrip = time
             if let token { answered(token, in: time) }
@@ -65,6 +71,7 @@ extension Agent {
             }
         }
         connectionsChanged()
+        if settings.isInteractive { completions.offer(directory.entries.map(\.name.printable)) }
     }
 
     private func announce(_ news: PeerNews) {

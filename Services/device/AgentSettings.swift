@@ -11,6 +11,8 @@ struct AgentSettings: Sendable {
     let policy: PeerPolicy
     /// Nil where no registry is asked.
     let signaling: SignalingAddress?
+    /// Whether who proves no id may speak by WebSocket.
+    var allowsPlaintextPeers = false
     /// Whether a person types.
     let isInteractive: Bool
     /// On which the agent runs, its timers too: a thread of its own, since the database blocks.

@@ -3,6 +3,7 @@
 import Foundation
 import Logging
 import MeshCore
+import MeshProgram
 import NIOCore
 import SwiftProtobuf
 

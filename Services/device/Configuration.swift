@@ -22,6 +22,8 @@ struct Configuration: Sendable {
     /// Nil leaves it to the registry.
     let ttl: TimeAmount?
     let acceptsUnlisted: Bool
+    let allowsPlaintextPeers: Bool
+    let answersJSONOfAll: Bool
     let readsCommands: Bool
     let stateDirectory: String?
     /// The number of the `.env` file, if one was given.
@@ -48,6 +50,12 @@ struct Configuration: Sendable {
         enrollmentKey = Self.enrollmentKey(options, from: &settings)
         ttl = settings.value("ttl", flag: options.ttl).map(\.amount)
         acceptsUnlisted = settings.value("accept-unlisted", flag: options.acceptUnlisted ? true : nil, default: false)
+        allowsPlaintextPeers = settings.value(
+            "allow-plaintext-peers",
+            flag: options.allowPlaintextPeers ? true : nil,
+            default: false
+        )
+        answersJSONOfAll = settings.value("allow-json", flag: options.allowJson ? true : nil, default: false)
         readsCommands = !settings.value("no-prompt", flag: options.noPrompt ? true : nil, default: false)
         stateDirectory = settings.value("state-dir", flag: options.common.stateDir)
         logLevel = settings.value("log-level", flag: options.common.logLevel, default: LogLevel(.warning)).level

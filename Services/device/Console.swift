@@ -13,9 +13,9 @@ enum Console: Sendable {
     case recorder(@Sendable (String) -> Void)
 
     /// The terminal, if input and output are one.
-    static func standard() throws(ProgramFailure) -> Console {
+    static func standard(_ completions: Completions) throws(ProgramFailure) -> Console {
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return plain }
-        return .terminal(try LineEditor(prompt: "> "))
+        return .terminal(try LineEditor(prompt: "> ") { completions.candidates(for: $0) })
     }
 
     /// Standard output; nowhere, where the program has none.

@@ -29,7 +29,9 @@ struct DeviceCommand: AsyncParsableCommand {
                   sends one text, and leaves
 
             While it runs, type 'help'. Without a terminal it reads commands from its standard input, one a line, and \
-            leaves when that ends; a text for a device that is not connected yet waits up to 10 s for it. As a service \
+            leaves when that ends; a text for a device that is not connected yet waits up to 10 s for it. It exits with 0 if \
+            all was done, 75 if a text is only kept for later, 69 if something could not be done, 64 for a line that is \
+            no command. As a service \
             it runs with --no-prompt. What people read goes to standard output, the log to standard error.
 
             'device help run' shows all options. Each can also be set in the environment (DEVICE_LISTEN) or in the \
@@ -37,9 +39,10 @@ struct DeviceCommand: AsyncParsableCommand {
             """,
         version: meshVersion,
         subcommands: [
-            RunCommand.self, ListCommand.self, PeersCommand.self, SendCommand.self, PingCommand.self, SetCommand.self,
+            RunCommand.self, IDCommand.self, ListCommand.self, PeersCommand.self, SendCommand.self, PingCommand.self,
+            SetCommand.self,
             GetCommand.self, DeleteCommand.self, KeysCommand.self, WatchCommand.self, ExplainCommand.self,
-            MasterCommand.self,
+            MasterCommand.self, DiscoveryCommand.self,
         ],
         defaultSubcommand: RunCommand.self
     )
@@ -97,6 +100,12 @@ struct RunOptions: ParsableArguments {
 
     @Flag(help: "Lets devices connect that the signaling server does not list, whatever their proven id.")
     var acceptUnlisted = false
+
+    @Flag(help: "Lets who proves no id speak by WebSocket (/ws), as the earlier p2p program's peers do.")
+    var allowPlaintextPeers = false
+
+    @Flag(help: "Answers the earlier key-value program's JSON messages to other machines too, not to this one alone.")
+    var allowJson = false
 
     @OptionGroup(title: "Finding devices without a server") var discovery: DiscoveryOptions
 

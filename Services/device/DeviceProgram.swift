@@ -28,19 +28,21 @@ struct DeviceProgram {
         let identity = try Self.identity(in: directory)
         // Whoever reads our output may leave first; that is seen where it is written.
         signal(SIGPIPE, SIG_IGN)
-        let console = configuration.readsCommands ? try Console.standard() : Console.plain
+        let completions = Completions()
+        let console = configuration.readsCommands ? try Console.standard(completions) : Console.plain
         defer { console.close() }
         let service = DeviceService(
             configuration: configuration,
             identity: identity,
             directory: directory,
             console: console,
+            completions: completions,
             logger: logger
         )
         try await runServices([service], patience: .seconds(3), logger: logger)
     }
 
-    private static func identity(in directory: StateDirectory) throws -> Identity {
+    static func identity(in directory: StateDirectory) throws -> Identity {
         do {
             return try Identity.kept(in: directory, commonName: "device")
         } catch {

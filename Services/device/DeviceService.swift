@@ -14,6 +14,7 @@ struct DeviceService: Service {
     let identity: Identity
     let directory: StateDirectory
     let console: Console
+    let completions: Completions
     let logger: Logger
     private let instance = UInt64.random(in: 1 ... .max)
 
@@ -22,10 +23,11 @@ struct DeviceService: Service {
         identity: Identity,
         directory: StateDirectory,
         console: Console,
+        completions: Completions,
         logger: Logger
     ) {
         (self.configuration, self.identity, self.directory) = (configuration, identity, directory)
-        (self.console, self.logger) = (console, logger)
+        (self.console, self.completions, self.logger) = (console, completions, logger)
     }
 
     func run() async throws {
@@ -90,6 +92,7 @@ extension DeviceService {
     private var options: PeerTransportOptions {
         var options = PeerTransportOptions()
         options.timing.heartbeat = configuration.heartbeat
+        options.answersJSONOfAll = configuration.answersJSONOfAll
         return options
     }
 
@@ -98,7 +101,7 @@ extension DeviceService {
         policy.acceptsUnlisted = configuration.acceptsUnlisted
         policy.acceptsNeighbors = configuration.discovery.isOnNetwork
         policy.allowed = configuration.allowed
-        let settings = AgentSettings(
+        var settings = AgentSettings(
             id: identity.id,
             instance: instance,
             policy: policy,
@@ -106,10 +109,12 @@ extension DeviceService {
             isInteractive: console.isTerminal,
             loop: loop
         )
+        settings.allowsPlaintextPeers = configuration.allowsPlaintextPeers
         return try Agent(
             settings: settings,
             inbox: inbox,
             console: console,
+            completions: completions,
             transport: transport,
             disk: AgentDisk(path: directory.file("device.sqlite")),
             logger: logger

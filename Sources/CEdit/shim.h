@@ -54,6 +54,12 @@ static inline void edit_prepare_again(EditLine *line) {
     el_set(line, EL_PREP_TERM, 1);
 }
 
+/// The function that completes the word before the cursor, at each tab.
+static inline void edit_set_completer(EditLine *line, unsigned char (*completer)(EditLine *, int)) {
+    el_set(line, EL_ADDFN, "mesh-complete", "Completes a word.", completer);
+    el_set(line, EL_BIND, "^I", "mesh-complete", NULL);
+}
+
 /// Draws the prompt and the line anew, the cursor being at the beginning of an empty row.
 static inline int edit_refresh(EditLine *line) {
     return el_set(line, EL_REFRESH);

@@ -64,7 +64,8 @@ enum ImportRules {
 
     /// What a program does one thing with, and what that is.
     private static let technologies = [
-        "AsyncHTTPClient": "an HTTP client", "CCrypt": "password hashes", "CEdit": "a terminal", "GRDB": "SQLite",
+        "AsyncHTTPClient": "an HTTP client", "CCrypt": "password hashes", "CEdit": "a terminal",
+        "CQREncode": "QR codes", "GRDB": "SQLite",
         "Hummingbird": "an HTTP server", "HummingbirdCore": "an HTTP server", "HummingbirdTLS": "an HTTP server",
         "HTTPTypes": "an HTTP server",
         "NIOHTTPTypes": "an HTTP server",
@@ -73,6 +74,7 @@ enum ImportRules {
     private static let restrictions = [
         Restriction(modules: ["GRDB"]) { $0.isIn("Services") && $0.name.hasPrefix("SQLite") },
         Restriction(modules: ["CCrypt"]) { $0.isIn("Services") && $0.name == "PasswordHash.swift" },
+        Restriction(modules: ["CQREncode"]) { $0.isIn("Services") && $0.name == "QRCode.swift" },
         Restriction(modules: ["CEdit"]) { $0.isIn("Sources/MeshProgram/Terminal") },
         Restriction(modules: ["AsyncHTTPClient"]) { $0.name.hasSuffix("Client.swift") },
         // The interface, and the one file that puts the server together.

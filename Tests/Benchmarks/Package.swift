@@ -33,10 +33,4 @@ let package = Package(
             dependencies: ["Bench", "CCrypt", "CEpoll", "COpenSSL", argumentParser],
             swiftSettings: ours
         ),
-        .executableTarget(
-            name: "signaling_bench",
-            dependencies: ["Bench", "CEpoll", "COpenSSL", argumentParser],
-            swiftSettings: ours
-        ),
-    ]
-)
+        .executableTarget(name: "device_bench", dependencies: ["Bench", argumentParser], swiftSettings: ours),

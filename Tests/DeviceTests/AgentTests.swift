@@ -211,6 +211,7 @@ private final class TestAgent: Sendable {
             settings: settings,
             inbox: inbox,
             console: .recorder { line in lines.said.withLock { $0.append(line) } },
+            completions: Completions(),
             transport: transport,
             disk: AgentDisk(path: "\(directory)/\(name).sqlite"),
             logger: Logger(label: name)

@@ -43,6 +43,44 @@ struct DiscoveryProcessTests {
         }
     }
 
+    @Test func `what is set on both sides of a partition is the same everywhere when it has healed`() async throws {
+        try await inLab { lab, directory in
+            let quick = ["--multicast", "--announce-period", "300ms"]
+            let one = try device("one", in: lab, 1, directory, quick)
+            let two = try device("two", in: lab, 2, directory, quick)
+            defer { for device in [one, two] { device.kill() } }
+            #expect(await eventually { one.says("* connected to two ") && two.says("* connected to one ") })
+            try one.type("set shared first")
+            for device in [one, two] { try device.type("watch") }
+            try await lab.link(2, .down)
+            #expect(await eventually { one.says("* lost two ") && two.says("* lost one ") })
+            for (device, name) in [(one, "one"), (two, "two")] {
+                try device.type("set \(name) here")
+                try device.type("set shared \(name)")
+                let isHonest = try await eventually {
+                    try device.type("master")
+                    return device.says("this device is master")
+                        && device.says("1 of 1 devices that are alive agree; 1 device is not reached")
+                }
+                #expect(isHonest)
+            }
+            try await lab.link(2, .up)
+            #expect(await eventually { one.says("* two = here  (two)") && two.says("* one = here  (one)") })
+            // The later one wins on both sides.
+            #expect(await eventually { one.says("* shared = two  (two)") })
+            try two.type("get shared")
+            #expect(await eventually { two.says("\ntwo\n") })
+            for device in [one, two] {
+                let before = device.count("2 of 2 devices that are alive agree")
+                let isAgreed = try await eventually {
+                    try device.type("master")
+                    return device.count("2 of 2 devices that are alive agree") > before
+                }
+                #expect(isAgreed)
+            }
+        }
+    }
+
     @Test func `a device whose address changes is found at the new one, and a cable that was out heals`() async throws {
         try await inLab { lab, directory in
             let quick = ["--multicast", "--announce-period", "300ms"]

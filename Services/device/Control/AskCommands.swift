@@ -27,8 +27,6 @@ struct AskOptions: ParsableArguments {
     }
 }
 
-extension OutputFormat: ExpressibleByArgument {}
-
 struct SetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set",
@@ -124,6 +122,17 @@ struct MasterCommand: AsyncParsableCommand {
     @OptionGroup var options: AskOptions
 
     func run() async throws { try await options.ask(.master) }
+}
+
+struct DiscoveryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "discovery",
+        abstract: "Prints what came by each way of finding devices, and what was skipped."
+    )
+
+    @OptionGroup var options: AskOptions
+
+    func run() async throws { try await options.ask(.discovery) }
 }
 
 struct SendCommand: AsyncParsableCommand {

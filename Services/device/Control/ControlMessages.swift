@@ -2,6 +2,7 @@
 
 import Foundation
 import MeshCore
+import MeshProgram
 
 /// What a program asks the running agent for, as one line of JSON.
 struct ControlRequest: Codable, Equatable, Sendable {
@@ -15,13 +16,7 @@ struct ControlRequest: Codable, Equatable, Sendable {
     }
 }
 
-/// How answers are printed.
-enum OutputFormat: String, Codable, CaseIterable, Sendable {
-    /// For people.
-    case text
-    /// For programs: a JSON value a line.
-    case json
-}
+extension OutputFormat: Codable {}
 
 /// A line of the agent's answer.
 enum ControlReply: Codable, Equatable, Sendable {

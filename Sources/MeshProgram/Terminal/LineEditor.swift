@@ -13,7 +13,9 @@ import Synchronization
 /// libedit's.
 package final class LineEditor: Sendable {
     /// What is on the screen; the editor's thread has it to itself.
-    private let display: Mutex<Display>
+    let display: Mutex<Display>
+    /// The words that the last one of a line may become.
+    let candidates: @Sendable (String) -> [String]
     private let outbox = Mutex(Outbox())
     /// A byte in the pipe says that the outbox has changed.
     private let wakeup: (reader: Int32, writer: Int32)
@@ -26,13 +28,13 @@ package final class LineEditor: Sendable {
         var isClosed = false
     }
 
-    fileprivate struct Display {
+    struct Display {
         var prompt: String
         var typed = 0
         var rows = TypedRows()
     }
 
-    fileprivate enum Output {
+    enum Output {
         case text(String)
         case mark(String, line: Int, elsePrint: String?)
         case prompt(String)
@@ -41,8 +43,14 @@ package final class LineEditor: Sendable {
     }
 
     /// An editor on standard input and output, which are a terminal.
-    package init(prompt: String) throws(ProgramFailure) {
+    ///
+    /// `candidates` gives what the last word of a line may become when a person asks for it with the tab key.
+    package init(
+        prompt: String,
+        candidates: @escaping @Sendable (String) -> [String] = { _ in [] }
+    ) throws(ProgramFailure) {
         display = Mutex(Display(prompt: prompt))
+        self.candidates = candidates
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw ProgramFailure(.system, "no pipe for the prompt: \(systemError())") }
         for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
@@ -87,7 +95,7 @@ package final class LineEditor: Sendable {
     private func put(_ output: Output) {
         outbox.withLock { outbox in
             if case .text(let text) = output, !outbox.isEditing {
-                writeAll(text + "\n")
+                writeToTerminal(text + "\n")
             } else {
                 outbox.outputs.append(output)
             }
@@ -105,7 +113,7 @@ package final class LineEditor: Sendable {
         if var terminal = terminalBefore { tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal) }
         if isClosedAlready { return }
         // The prompt that waits for a line that will not come gives way.
-        writeAll(
+        writeToTerminal(
             display.withLock { display in left.reduce(into: "\r\u{1B}[J") { $0 += display.apply($1, inputRows: 0) } }
         )
     }
@@ -140,6 +148,10 @@ package final class LineEditor: Sendable {
                 into: character
             )
         }
+        edit_set_completer(line) { line, _ in
+            guard let line, let context = edit_context(line) else { return UInt8(CC_ERROR) }
+            return Unmanaged<LineEditor>.fromOpaque(context).takeUnretainedValue().complete(line)
+        }
         var length: Int32 = 0
         while let bytes = el_gets(line, &length), length > 0 {
             let text = String(cString: bytes)
@@ -152,7 +164,7 @@ package final class LineEditor: Sendable {
             }
             typed(trimmed)
         }
-        if !outbox.withLock({ $0.isClosed }) { writeAll("\r\n") }
+        if !outbox.withLock({ $0.isClosed }) { writeToTerminal("\r\n") }
     }
 
     /// libedit's read function: prints what is in the outbox until a key is pressed.
@@ -206,7 +218,7 @@ package final class LineEditor: Sendable {
             return outputs.reduce(into: begin) { $0 += display.apply($1, inputRows: all) }
         }
         setCurrentPrompt(display.withLock(\.prompt))
-        writeAll(text)
+        writeToTerminal(text)
         edit_refresh(line)
     }
 
@@ -231,7 +243,7 @@ package final class LineEditor: Sendable {
 
 extension LineEditor.Display {
     /// What is to be written, where the prompt was, for the output to be seen.
-    fileprivate mutating func apply(_ output: LineEditor.Output, inputRows: Int) -> String {
+    mutating func apply(_ output: LineEditor.Output, inputRows: Int) -> String {
         switch output {
         case .text(let text):
             rows.printed(text)
@@ -261,7 +273,7 @@ private func setCurrentPrompt(_ text: String) {
     currentPrompt = strdup(text)
 }
 
-private func writeAll(_ text: String) {
+func writeToTerminal(_ text: String) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }

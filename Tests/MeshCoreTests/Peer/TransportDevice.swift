@@ -82,6 +82,10 @@ final class TransportDevice: Sendable {
                 guard let link = told.links.first(where: { $0.facts.number == connection }) else { return }
                 told.take(messages, from: link)
                 link.taken(size)
+            case .webKnock(let knock): knock.decision.succeed(knock.peerID == knock.device?.description)
+            case .webText(_, let text): told.texts.append(text)
+            case .webOpened, .webClosed: break
+            case .asked(let request, let answer): answer(request == .heartbeat ? .heartbeat : .value(nil))
             case .answered: told.roundTrips += 1
             case .unanswered: break
             case .ended(_, let end): told.ends.append(end)

@@ -36,4 +36,6 @@ package enum PeerLimits {
     package static let preamble = "MESH/1\r\n"
     /// The name of the protocol in TLS (ALPN, RFC 7301).
     package static let applicationProtocol = "mesh/1"
+    /// The same of those that speak HTTP.
+    package static let webProtocol = "http/1.1"
 }

@@ -4,7 +4,7 @@ import NIOCore
 import NIOTLS
 
 /// Drives ``PeerConnection`` on a channel, behind TLS.
-final class PeerConnectionHandler: ChannelDuplexHandler {
+final class PeerConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
@@ -38,10 +38,19 @@ final class PeerConnectionHandler: ChannelDuplexHandler {
     private var arrived: (messages: [WirePeerMessage], size: Int) = ([], 0)
     private var flushIsDue = false
     let traffic = PeerTraffic()
+    private let becomeWeb: (any Channel, DeviceID) throws -> Void
     private var context: ChannelHandlerContext?
 
-    init(_ role: PeerRole, number: Int, proof: PeerProof, setup: PeerSetup) {
+    /// `becomeWeb` makes a connection one that speaks HTTP, where the other side wants that.
+    init(
+        _ role: PeerRole,
+        number: Int,
+        proof: PeerProof,
+        setup: PeerSetup,
+        becomeWeb: @escaping (any Channel, DeviceID) throws -> Void
+    ) {
         (self.role, self.number, self.proof, self.setup) = (role, number, proof, setup)
+        self.becomeWeb = becomeWeb
         machine = PeerConnection(direction: role.direction, greeting: setup.greeting, timing: setup.timing)
         awaitsPreamble = role.direction == .inbound
         isInGate = awaitsPreamble
@@ -155,6 +164,7 @@ extension PeerConnectionHandler {
 
     private func secured(_ negotiated: String?) {
         guard case .securing = stage else { return }
+        if negotiated == PeerLimits.webProtocol, role.direction == .inbound { return speakHTTP() }
         // A session that TLS resumes shows no certificate again, so there is no proof: it is refused.
         guard negotiated == PeerLimits.applicationProtocol else { return giveUp(.otherProtocol) }
         guard case .success(let id) = proof.result else { return giveUp(.noProof) }
@@ -166,6 +176,15 @@ extension PeerConnectionHandler {
         stage = .opened(id)
         handle { $0.opened(at: .now()) }
         readMessages()
+    }
+
+    private func speakHTTP() {
+        guard case .success(let id) = proof.result, let context else { return giveUp(.noProof) }
+        stage = .ended
+        timer?.cancel()
+        leaveGate()
+        do { try becomeWeb(context.channel, id) } catch { return context.close(promise: nil) }
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 
     private func giveUp(_ fault: SecuringFault) {

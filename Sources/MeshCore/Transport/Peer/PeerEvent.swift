@@ -16,6 +16,13 @@ package enum PeerEvent: Sendable {
     case turnedAway(from: String, why: String)
     /// What came at once, and how long it is: ``PeerLink/taken(_:)`` makes room for more.
     case messages(connection: Int, [WirePeerMessage], size: Int)
+    /// Somebody wants to speak by WebSocket; who may is opened, has said things, and is closed.
+    case webKnock(WebKnock)
+    case webOpened(WebPeer)
+    case webText(Int, String)
+    case webClosed(Int)
+    /// The earlier key-value program asks for something.
+    case asked(EarlierRequest, @Sendable (EarlierAnswer) -> Void)
     /// A heartbeat was answered, or the ping with this token.
     case answered(Int?, connection: Int, roundTrip: TimeAmount)
     case unanswered(Int)

@@ -23,6 +23,7 @@ struct PeerSecurity: Sendable {
         client.certificateChain = [.certificate(certificate)]
         client.privateKey = .privateKey(key)
         Self.restrict(&server)
+        server.applicationProtocols.append(PeerLimits.webProtocol)
         Self.restrict(&client)
         self.server = try NIOSSLContext(configuration: server)
         self.client = try NIOSSLContext(configuration: client)

@@ -20,6 +20,10 @@ package final class PeerTransport: Sendable {
     private let security: PeerSecurity
     private let setup: PeerSetup
     private let gate: HalfOpenGate
+    /// For connections that speak HTTP or JSON.
+    private let webGate = HalfOpenGate(limit: 64)
+    private let options: PeerTransportOptions
+    private let isStopping = Atomic(false)
     private let lastNumber = Atomic(0)
     /// Where connections are taken in; 0 for nowhere.
     private let port = Atomic<UInt16>(0)
@@ -31,7 +35,7 @@ package final class PeerTransport: Sendable {
         options: PeerTransportOptions = PeerTransportOptions(),
         report: @escaping @Sendable (PeerEvent) -> Void
     ) throws {
-        group = options.group
+        (group, self.options) = (options.group, options)
         security = try PeerSecurity(identity)
         setup = PeerSetup(greeting: greeting, timing: options.timing, report: report)
         gate = HalfOpenGate(limit: options.halfOpen)
@@ -54,6 +58,9 @@ package final class PeerTransport: Sendable {
         return channel
     }
 
+    /// The device is about to leave: who asks is told so.
+    package func stop() { isStopping.store(true, ordering: .relaxed) }
+
     /// Dials a device as planned.
     ///
     /// Reports `dialed`, and `greeted` or `dialFailed`, once.
@@ -71,9 +78,55 @@ package final class PeerTransport: Sendable {
 
 extension PeerTransport {
     private func accept(_ channel: any Channel) throws {
-        guard gate.enter() else { throw TooManyHalfOpen() }
+        guard gate.enter() else { throw NotTakenIn() }
         let address = channel.remoteAddress.map(Self.text) ?? "an unknown address"
-        try prepare(channel, .acceptor(address: address, gate: gate))
+        let (gate, report) = (gate, setup.report)
+        let handler = PeerPortHandler(patience: setup.timing.greeting) { dialect, handler, channel in
+            switch dialect {
+            case .tls: try self.prepare(channel, .acceptor(address: address, gate: gate), behind: handler)
+            case .json:
+                gate.leave()
+                try self.acceptJSON(channel, from: address)
+            case .http:
+                gate.leave()
+                try self.acceptWeb(channel, from: address, device: nil)
+            }
+        } giveUp: { reason in
+            gate.leave()
+            report(.turnedAway(from: address, why: reason))
+        }
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    /// What is neither TLS nor asked for from this machine has to be allowed.
+    private func acceptJSON(_ channel: any Channel, from address: String) throws {
+        guard options.answersJSONOfAll || Endpoint(address)?.isLoopback == true else {
+            setup.report(.turnedAway(from: address, why: "JSON from other machines is not allowed"))
+            throw NotTakenIn()
+        }
+        try enterWeb(channel)
+        let report = setup.report
+        // Who has asked may have ended what it sends; the answer still goes to it.
+        try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+        try channel.pipeline.syncOperations.addHandler(EarlierPeerHandler { report(.asked($0, $1)) })
+    }
+
+    private func acceptWeb(_ channel: any Channel, from address: String, device: DeviceID?) throws {
+        try enterWeb(channel)
+        let web = PeerWeb(
+            number: lastNumber.add(1, ordering: .relaxed).newValue,
+            address: address,
+            device: device,
+            isStopping: { self.isStopping.load(ordering: .relaxed) },
+            report: setup.report
+        )
+        try web.configure(channel)
+    }
+
+    /// Counts a connection that is no device's until it ends.
+    private func enterWeb(_ channel: any Channel) throws {
+        guard webGate.enter() else { throw NotTakenIn() }
+        channel.closeFuture.whenComplete { [webGate] _ in webGate.leave() }
     }
 
     private func race(_ id: DeviceID, _ plan: DialPlan, on loop: any EventLoop) {
@@ -113,16 +166,23 @@ extension PeerTransport {
             }
     }
 
-    private func prepare(_ channel: any Channel, _ role: PeerRole) throws {
+    private func prepare(_ channel: any Channel, _ role: PeerRole, behind door: PeerPortHandler? = nil) throws {
         let proof = PeerProof()
         var setup = setup
         setup.greeting.port = port.load(ordering: .relaxed)
         let number = lastNumber.add(1, ordering: .relaxed).newValue
         // First, so that it sees the end of the connection whatever else fails.
-        let handler = PeerConnectionHandler(role, number: number, proof: proof, setup: setup)
+        let handler = PeerConnectionHandler(role, number: number, proof: proof, setup: setup) { channel, device in
+            try self.acceptWeb(channel, from: role.address, device: device)
+        }
         try channel.pipeline.syncOperations.addHandler(handler)
         let tls = try security.handler(for: role.direction, proof: proof)
-        try channel.pipeline.syncOperations.addHandler(tls, position: .first)
+        let pipeline = channel.pipeline.syncOperations
+        if let door {
+            try pipeline.addHandler(tls, position: .after(door))
+        } else {
+            try pipeline.addHandler(tls, position: .first)
+        }
     }
 
     private static func text(_ address: SocketAddress) -> String {
@@ -146,10 +206,12 @@ package struct PeerTransportOptions: Sendable {
     package var timing = PeerTiming()
     /// Connections from outside that are not admitted.
     package var halfOpen = 64
+    /// Whether the earlier key-value program's messages are answered to other machines too.
+    package var answersJSONOfAll = false
     package var group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
 
     package init() {}
 }
 
-/// A connection was closed because too many others wait to be admitted.
-private struct TooManyHalfOpen: Error {}
+/// A connection is closed at once: there are too many, or it is not allowed.
+private struct NotTakenIn: Error {}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+import SwiftProtobuf
+
+/// Somebody who wants to speak with the device by WebSocket, as the earlier p2p program does.
+package struct WebKnock: Sendable {
+    /// What the header `PeerID` says.
+    package let peerID: String
+    /// Who it is, as TLS has proven; nil without TLS.
+    package let device: DeviceID?
+    package let address: String
+    /// Whether it may.
+    package let decision: EventLoopPromise<Bool>
+}
+
+/// Somebody who speaks with the device by WebSocket, for who decides about it.
+package struct WebPeer: Sendable {
+    /// Tells it from the others.
+    package let number: Int
+    /// As TLS has proven, where ``isProven``; else what it says it is.
+    package let id: String
+    package let isProven: Bool
+    package let address: String
+    private let channel: any Channel
+
+    init(number: Int, id: String, isProven: Bool, address: String, channel: any Channel) {
+        (self.number, self.id, self.isProven) = (number, id, isProven)
+        (self.address, self.channel) = (address, channel)
+    }
+
+    /// False for one that is gone or does not read.
+    package func send(_ text: String, time: MessageTime) -> Bool {
+        let message = WirePeerMessage.with { ($0.sendTime, $0.message) = (time, text) }
+        guard channel.isActive, channel.isWritable, let bytes: [UInt8] = try? message.serializedBytes() else {
+            return false
+        }
+        let frame = WebSocketFrame(fin: true, opcode: .binary, data: ByteBuffer(bytes: bytes))
+        channel.writeAndFlush(frame, promise: nil)
+        return true
+    }
+
+    package func close() { channel.close(promise: nil) }
+}
+
+/// Makes a connection one that speaks HTTP: `/ping`, and `/ws` for who may.
+struct PeerWeb {
+    let number: Int
+    let address: String
+    /// As TLS has proven; nil without TLS.
+    let device: DeviceID?
+    let isStopping: @Sendable () -> Bool
+    let report: @Sendable (PeerEvent) -> Void
+
+    /// For a request, and for a decision.
+    static let patience = TimeAmount.seconds(10)
+
+    func configure(_ channel: any Channel) throws {
+        let responder = PeerHTTPHandler(isStopping: isStopping)
+        let bound = NIOLoopBound(responder, eventLoop: channel.eventLoop)
+        let upgrader = NIOWebSocketServerUpgrader(maxFrameSize: PeerLimits.frame, automaticErrorHandling: true) {
+            mayUpgrade($0, $1)
+        } upgradePipelineHandler: { channel, head in
+            channel.eventLoop.makeCompletedFuture { try talk(on: channel, head) }
+        }
+        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+            withServerUpgrade: (
+                upgraders: [upgrader],
+                completionHandler: { context in
+                    context.pipeline.syncOperations.removeHandler(bound.value, promise: nil)
+                }
+            )
+        )
+        try channel.pipeline.syncOperations.addHandler(responder)
+    }
+
+    private func mayUpgrade(_ channel: any Channel, _ head: HTTPRequestHead) -> EventLoopFuture<HTTPHeaders?> {
+        guard head.path == "/ws", let peerID = head.headers["PeerID"].first, head.headers["PeerID"].count == 1 else {
+            return channel.eventLoop.makeSucceededFuture(nil)
+        }
+        let decision = channel.eventLoop.makePromise(of: Bool.self)
+        // Whoever is to decide may be gone.
+        channel.eventLoop.scheduleTask(in: Self.patience) { decision.succeed(false) }
+        report(.webKnock(WebKnock(peerID: peerID, device: device, address: address, decision: decision)))
+        return decision.futureResult.map { $0 ? HTTPHeaders() : nil }
+    }
+
+    private func talk(on channel: any Channel, _ head: HTTPRequestHead) throws {
+        let id = device?.description ?? head.headers["PeerID"].first ?? ""
+        let peer = WebPeer(number: number, id: id, isProven: device != nil, address: address, channel: channel)
+        try channel.pipeline.syncOperations.addHandlers([
+            NIOWebSocketFrameAggregator(
+                minNonFinalFragmentSize: 1,
+                maxAccumulatedFrameCount: 64,
+                maxAccumulatedFrameSize: PeerLimits.frame
+            ),
+            WebPeerHandler(peer, report: report),
+        ])
+    }
+}
+
+extension HTTPRequestHead {
+    /// The target without what follows a question mark.
+    fileprivate var path: Substring { uri.prefix { $0 != "?" } }
+}
+
+/// Answers what is no WebSocket.
+private final class PeerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let isStopping: @Sendable () -> Bool
+    private var head: HTTPRequestHead?
+    private var timer: Scheduled<Void>?
+
+    init(isStopping: @escaping @Sendable () -> Bool) {
+        self.isStopping = isStopping
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let channel = context.channel
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: PeerWeb.patience) { channel.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        case .body: break
+        case .end: if let head { answer(head, context) }
+        }
+    }
+
+    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let (status, text): (HTTPResponseStatus, String) =
+            switch head.path {
+            case "/ping": isStopping() ? (.serviceUnavailable, "stopping") : (.ok, "ok")
+            case "/ws": (.forbidden, "not known, or no WebSocket")
+            default: (.notFound, "there are /ping and /ws")
+            }
+        let headers: HTTPHeaders = [
+            "content-type": "text/plain; charset=utf-8", "content-length": "\(text.utf8.count)", "connection": "close",
+        ]
+        context.write(
+            wrapOutboundOut(.head(.init(version: head.version, status: status, headers: headers))),
+            promise: nil
+        )
+        if head.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
+        }
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Who may not have a WebSocket gets an answer: the request follows.
+        if error is NIOWebSocketUpgradeError { return }
+        context.close(promise: nil)
+    }
+}
+
+/// The earlier program's conversation: binary frames, each a message with a time and a text.
+private final class WebPeerHandler: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+
+    private let peer: WebPeer
+    private let report: @Sendable (PeerEvent) -> Void
+    private var unanswered = 0
+    private var pings: RepeatedTask?
+
+    init(_ peer: WebPeer, report: @escaping @Sendable (PeerEvent) -> Void) {
+        (self.peer, self.report) = (peer, report)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        report(.webOpened(peer))
+        let channel = context.channel
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        pings = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(10), delay: .seconds(10)) { _ in
+            let (handler, context) = bound.value
+            handler.unanswered += 1
+            if handler.unanswered > 3 { return channel.close(promise: nil) }
+            handler.send(.ping, ByteBuffer(), context)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        pings?.cancel()
+        report(.webClosed(peer.number))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        switch frame.opcode {
+        case .binary: received(frame.unmaskedData, context)
+        case .ping: send(.pong, frame.unmaskedData, context)
+        case .pong: unanswered = 0
+        case .connectionClose:
+            send(.connectionClose, frame.unmaskedData, context)
+            context.close(promise: nil)
+        default: end(.unacceptableData, context)
+        }
+    }
+
+    private func received(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        unanswered = 0
+        guard let message = try? WirePeerMessage(serializedBytes: Array(bytes.readableBytesView)), message.body == nil,
+            (try? message.message.checkText(limit: PeerLimits.text)) != nil
+        else { return end(.dataInconsistentWithMessage, context) }
+        report(.webText(peer.number, message.message))
+    }
+
+    private func end(_ code: WebSocketErrorCode, _ context: ChannelHandlerContext) {
+        var bytes = ByteBuffer()
+        bytes.write(webSocketErrorCode: code)
+        send(.connectionClose, bytes, context)
+        context.close(promise: nil)
+    }
+
+    private func send(_ opcode: WebSocketOpcode, _ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(WebSocketFrame(fin: true, opcode: opcode, data: bytes)), promise: nil)
+    }
+}
