@@ -38,3 +38,8 @@ package func threeDigits(_ value: Double) -> String {
     default: String(format: "%.4f", value)
     }
 }
+
+/// Nanoseconds as people read them.
+package func milliseconds(_ nanoseconds: Double) -> String {
+    threeDigits(nanoseconds / 1e6) + " ms"
+}

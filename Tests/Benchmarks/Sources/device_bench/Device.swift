@@ -8,7 +8,7 @@ import Synchronization
 final class Device: Sendable {
     let name: String
     let folder: String
-    nonisolated(unsafe) private let process = Process()
+    private let process = Process()
     private let input = Pipe()
     private let said = Mutex(Said())
 

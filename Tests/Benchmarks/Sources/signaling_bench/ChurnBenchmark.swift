@@ -28,10 +28,10 @@ struct ChurnBenchmark {
             let growth = last / first - 1
             return [
                 Bar(
-                    what: "\(minutes) min of churn: memory at the end against after warm-up",
-                    measured: "\(threeDigits(growth * 100)) %, \(Int(last / 1_000_000)) MB",
-                    bar: "≤ 2 %",
-                    isReached: growth <= 0.02
+                    "\(minutes) min of churn: memory at the end against after warm-up",
+                    "≤ 2 %",
+                    seen: "\(threeDigits(growth * 100)) %, \(Int(last / 1_000_000)) MB",
+                    isMet: growth <= 0.02
                 )
             ]
         }

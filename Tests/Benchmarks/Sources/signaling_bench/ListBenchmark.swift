@@ -30,10 +30,10 @@ struct ListBenchmark {
                 }
                 let ratio = Figures(ratios)
                 return Bar(
-                    what: "GET /devices, \(body.count) bytes\(name)",
-                    measured: "\(ratio.text(threeDigits)) of nginx, \(threeDigits(Figures(rates).median))/s",
-                    bar: "≥ 0.5",
-                    isReached: ratio.median >= 0.5
+                    "GET /devices, \(body.count) bytes\(name)",
+                    "≥ 0.5",
+                    seen: "\(ratio.text(threeDigits)) of nginx, \(threeDigits(Figures(rates).median))/s",
+                    isMet: ratio.median >= 0.5
                 )
             }
         }

@@ -42,7 +42,7 @@ struct SignalingBench: ParsableCommand {
             bars += try measure(benchmark)
         }
         say(Bar.table(bars))
-        if bars.contains(where: { !$0.isReached }) { throw ExitCode(1) }
+        if bars.contains(where: { !$0.isMet }) { throw ExitCode(1) }
     }
 
     private func measure(_ benchmark: Benchmark) throws -> [Bar] {

@@ -27,10 +27,10 @@ struct WatchBenchmark {
             let expected = watchers * Self.changes * seconds
             return [
                 Bar(
-                    what: "\(watchers) watchers, \(Self.changes) changes/s: from change to arrival, p99",
-                    measured: "\(milliseconds(late)), \(histogram.total) of \(expected) arrived",
-                    bar: "≤ 250 ms",
-                    isReached: late <= 250_000_000 && histogram.total == expected
+                    "\(watchers) watchers, \(Self.changes) changes/s: from change to arrival, p99",
+                    "≤ 250 ms",
+                    seen: "\(milliseconds(Double(late))), \(histogram.total) of \(expected) arrived",
+                    isMet: late <= 250_000_000 && histogram.total == expected
                 )
             ]
         }

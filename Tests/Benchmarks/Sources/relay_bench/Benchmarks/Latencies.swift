@@ -21,11 +21,6 @@ enum Latencies {
     }
 }
 
-/// Nanoseconds as people read them.
-func milliseconds(_ nanoseconds: Double) -> String {
-    threeDigits(nanoseconds / 1e6) + " ms"
-}
-
 extension Broadcast {
     /// How long deliveries take while so many messages a second are published.
     func latencies(at rate: Double, nanoseconds: Int) throws -> Histogram {
