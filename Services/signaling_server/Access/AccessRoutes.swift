@@ -43,7 +43,7 @@ func operatorRoutes(of registry: LiveRegistry) -> [AdminRoute] {
     ]
 }
 
-/// Who is there, and then what happens: looked up often enough for a person at a terminal.
+/// Who is there, and then what happens.
 private func watchStream(of registry: LiveRegistry) -> AsyncStream<String> {
     let start = Mutex<UInt64?>(nil)
     return AsyncStream {
@@ -60,7 +60,7 @@ private func watchStream(of registry: LiveRegistry) -> AsyncStream<String> {
             case .events(let bytes, let end):
                 start.withLock { $0 = end }
                 return String(buffer: bytes)
-            case .nothing: try? await Task.sleep(for: .milliseconds(100))
+            case .nothing: await registry.presence.grows(beyond: position)
             case .gone: return nil
             }
         }

@@ -2,6 +2,7 @@
 
 package import MeshCore
 package import NIOCore
+import NIOPosix
 import Synchronization
 
 /// A log of events, and who is to be woken when it grows.
@@ -100,6 +101,19 @@ package final class EventFeed: Sendable {
             state.groups[id]?.listeners[key] = nil
             if state.groups[id]?.listeners.isEmpty ?? false { state.groups[id] = nil }
         }
+    }
+
+    /// Waits until there is more behind a position, or the task is cancelled.
+    package func grows(beyond position: UInt64) async {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let (wakings, sink) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let wake = try? await loop.submit { NIOLoopBound({ _ = sink.yield() }, eventLoop: loop) }.get()
+        guard let wake else { return }
+        let key = add(Listener(loop: loop, wake: wake))
+        defer { remove(key, on: loop) }
+        // What came before there was a listener woke nobody.
+        if withLog({ $0.head }) > position { return }
+        for await _ in wakings { return }
     }
 
     private func start(on loop: any EventLoop) {
