@@ -43,7 +43,7 @@ struct DeviceService: Service {
         let listener = try await listen(with: transport)
         let bound = Self.endpoint(of: listener) ?? Endpoint(host: "127.0.0.1", port: 0)
         guard let bound else { throw ProgramFailure(.ourFault, "the listener has no address") }
-        let registry = try configuration.signaling.map { try registryTask(at: $0, bound, inbox) }
+        let registry = try configuration.signaling.map { try registryLink(at: $0, bound, inbox) }
         let discovery = try await discoveryTask(bound, inbox).open()
         let control = try await ControlServer.open(at: directory.file(ControlLimits.socket), inbox: inbox)
         _ = console.show("This is \(Wording.device(configuration.name, identity.id)), listening at \(bound).")
@@ -70,8 +70,8 @@ struct DeviceService: Service {
 }
 
 extension DeviceService {
-    private func registryTask(at address: SignalingAddress, _ bound: Endpoint, _ inbox: Inbox) throws -> RegistryTask {
-        RegistryTask(
+    private func registryLink(at address: SignalingAddress, _ bound: Endpoint, _ inbox: Inbox) throws -> RegistryLink {
+        RegistryLink(
             client: SignalingClient(address, key: identity.key, patience: .seconds(5)),
             registration: try registration(at: bound),
             enrollmentKey: configuration.enrollmentKey,

@@ -7,7 +7,7 @@ import NIOCore
 import NIOPosix
 
 /// Keeps a device registered, and tells the agent who else is: performs what a ``SignalingSession`` says is due.
-actor RegistryTask {
+actor RegistryLink {
     nonisolated let client: SignalingClient
     private let registration: Registration
     private let enrollmentKey: String?
@@ -76,7 +76,7 @@ actor RegistryTask {
     private static let tellingPause = TimeAmount.milliseconds(50)
 }
 
-extension RegistryTask {
+extension RegistryLink {
     private func perform(_ errand: SignalingSession.Action) async {
         do {
             switch errand {
