@@ -46,7 +46,7 @@ struct Exchange: Sendable {
             body: Data(body.readableBytesView)
         )
         let headers = request.headers
-        let signer = try await registry.signer(of: parts) { name in HTTPField.Name(name).flatMap { headers[$0] } }
+        let signer = try registry.signer(of: parts) { name in HTTPField.Name(name).flatMap { headers[$0] } }
         try limits.signed(by: signer, at: .now())
         return (RegistrySender(signer: signer, observed: remote), body)
     }

@@ -61,14 +61,14 @@ package struct SignalingResponder: HTTPResponder {
         let reader = Reader(signer: signer, token: exchange.bearer)
         switch route {
         case .devices(let query):
-            let view = try await registry.view(of: reader)
+            let view = try registry.view(of: reader)
             return try await list(DeviceQuery(query, form: exchange.form), view: view, exchange)
         case .device(let id):
-            let view = try await registry.view(of: reader)
-            let record = try await registry.record(of: id, in: view)
+            let view = try registry.view(of: reader)
+            let record = try registry.record(of: id, in: view)
             return exchange.form.response(.ok, json: record.json, plain: record.line)
         case .watch:
-            let view = try await registry.view(of: reader)
+            let view = try registry.view(of: reader)
             let slot = try guards.limits.openStream(signer, from: exchange.remote)
             return streams.watch(
                 in: view,
@@ -77,7 +77,7 @@ package struct SignalingResponder: HTTPResponder {
                 on: exchange.stream(slot, guards.limits)
             )
         case .mailbox(let id):
-            let feed = try await registry.mailbox(of: id, for: signer)
+            let feed = try registry.mailbox(of: id, for: signer)
             let slot = try guards.limits.openStream(signer, from: exchange.remote)
             return streams.signals(
                 feed,
@@ -101,11 +101,11 @@ package struct SignalingResponder: HTTPResponder {
             return Response(status: .noContent)
         case .heartbeat(let id):
             let sessions = try SessionReport(parsing: body.readableBytesView)
-            let record = try await registry.heartbeat(id, from: sender, sessions: sessions)
+            let record = try registry.heartbeat(id, from: sender, sessions: sessions)
             return exchange.form.response(.ok, json: record.json, plain: record.line)
         case .signal(let id):
             try exchange.request.headers[.contentType].checkIsJSON()
-            let isListening = try await registry.signal(Self.signal(in: body), to: id, from: sender)
+            let isListening = try registry.signal(Self.signal(in: body), to: id, from: sender)
             return exchange.form.response(.accepted, json: .object(["listening": .bool(isListening)]), plain: "sent\n")
         case .health, .ready, .file, .devices, .device, .watch, .mailbox: throw RequestFault.noSuchPath
         }
@@ -132,30 +132,34 @@ package struct SignalingResponder: HTTPResponder {
 
     private func list(_ query: DeviceQuery, view: DeviceView, _ exchange: Exchange) async throws -> Response {
         let form = exchange.form
-        if form == .json, let tag = exchange.request.headers[.ifNoneMatch] {
-            let current = await registry.currentTag()
-            if current.isOneOf(tag) {
-                var response = Response(status: .notModified)
-                response.headers[.eTag] = current
-                response.headers[.vary] = AnswerForm.varies
-                return response
-            }
+        if form == .json, let tags = exchange.request.headers[.ifNoneMatch] {
+            let current = registry.currentTag()
+            if current.isOneOf(tags) { return ListAnswer.unchanged(tag: current).response }
         }
-        var filter = query.filter
-        filter.tag = view.tag
+        var query = query
+        query.filter.tag = view.tag
         switch form {
-        case .json:
-            let listing = await registry.encodedPage(filter: filter, after: query.after, limit: query.limit)
-            var response = form.response(.ok, body: listing.body)
-            response.headers[.eTag] = listing.tag
-            if let last = listing.last, let link = HTTPField.Name("Link") {
-                response.headers[link] = "<\(query.target(after: last))>; rel=\"next\""
-            }
-            return response
+        case .json: return ListAnswer.whole(await listing(query)).response
         case .plain:
-            let page = await registry.page(filter: filter, after: query.after, limit: query.limit)
-            return form.response(.ok, body: ByteBuffer(string: page.records.map(\.line).joined()))
+            let lines = await offLoop { [query, registry] in
+                registry.page(filter: query.filter, after: query.after, limit: query.limit).records.map(\.line).joined()
+            }
+            return form.response(.ok, body: ByteBuffer(string: lines))
         }
+    }
+
+    /// One that is to be made first is not made on the event loop.
+    private func listing(_ query: DeviceQuery) async -> DeviceListing {
+        if let known = registry.knownPage(query) { return known }
+        return await offLoop { [registry] in registry.encodedPage(query) }
+    }
+
+    /// The whole list for somebody who proves nothing, if that is enough and nothing is to be made for it.
+    func listAtHand(for host: String, unless tags: String?, from remote: Endpoint?) -> ListAnswer? {
+        guard guards.browsers.isOurs(host), let (tag, whole) = registry.listForAnybody() else { return nil }
+        let answer = tags.map(tag.isOneOf) ?? false ? ListAnswer.unchanged(tag: tag) : whole.map(ListAnswer.whole)
+        guard let answer, (try? guards.limits.requested(from: remote, at: .now())) != nil else { return nil }
+        return answer
     }
 
     private static func signal(in body: ByteBuffer) throws(RequestFault) -> JSON {
@@ -210,6 +214,7 @@ extension Request {
 extension String {
     /// Whether this tag is in an `If-None-Match` header.
     fileprivate func isOneOf(_ tags: String) -> Bool {
-        tags == "*" || tags.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == self }
+        tags == self || tags == "*"
+            || tags.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == self }
     }
 }
