@@ -31,6 +31,7 @@ package struct RequestTarget: Equatable, Sendable {
 extension StringProtocol {
     /// The text that this one encodes; nil where it encodes none, or none that is UTF-8.
     fileprivate var percentDecoded: String? {
+        guard utf8.contains(UInt8(ascii: "%")) else { return String(self) }
         var bytes: [UInt8] = []
         var rest = utf8[...]
         while let byte = rest.popFirst() {

@@ -30,9 +30,14 @@ package struct DeviceID: Hashable, Sendable {
 
     /// Parses the text form; nil for anything else, and for a UUID of another version or variant.
     package init?(_ text: some StringProtocol) {
-        guard text.utf8.count == Self.textLength else { return nil }
+        self.init(text: Array(text.utf8))
+    }
+
+    private init?(text: [UInt8]) {
+        guard text.count == Self.textLength else { return nil }
         var words: (UInt64, UInt64) = (0, 0)
-        for (position, byte) in text.utf8.enumerated() {
+        for position in text.indices {
+            let byte = text[position]
             if Self.isHyphen(position) {
                 guard byte == UInt8(ascii: "-") else { return nil }
             } else {

@@ -87,7 +87,13 @@ package enum RequestSignature {
             "\"mesh-key\": \(header("Mesh-Key"))",
             "\"@signature-params\": \(input)",
         ]
-        return Array(lines.joined(separator: "\n").utf8)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(768)
+        for line in lines {
+            if !bytes.isEmpty { bytes.append(UInt8(ascii: "\n")) }
+            bytes += line.utf8
+        }
+        return bytes
     }
 
     static func text(of list: InnerList) throws -> String {

@@ -65,7 +65,10 @@ private struct SignatureFields {
         let name = "Signature-Input"
         let value = try value(name)
         if let signer = UsualSignatureInput.signer(in: value) {
-            return (signer, String(value.dropFirst(RequestSignature.label.count + 1)))
+            return (
+                signer,
+                String(value[value.utf8.index(value.startIndex, offsetBy: RequestSignature.label.utf8.count + 1)...])
+            )
         }
         guard case .innerList(let list)? = try dictionary(name)[RequestSignature.label] else {
             throw .malformed(header: name)
@@ -98,9 +101,11 @@ private struct SignatureFields {
 
     private func usualBytes(_ name: String, after prefix: String) throws(SignatureFault) -> Data? {
         let value = try value(name)
-        guard value.hasPrefix(prefix), value.utf8.count > prefix.utf8.count, value.utf8.last == UInt8(ascii: ":")
-        else { return nil }
-        return Data(canonicalBase64: String(value.dropFirst(prefix.count).dropLast()))
+        let bytes = value.utf8
+        guard bytes.starts(with: prefix.utf8), bytes.count > prefix.utf8.count, bytes.last == UInt8(ascii: ":") else {
+            return nil
+        }
+        return Data(canonicalBase64: String(Substring(bytes.dropFirst(prefix.utf8.count).dropLast())))
     }
 
     private func dictionary(_ name: String) throws(SignatureFault) -> OrderedMap<String, ItemOrInnerList> {
