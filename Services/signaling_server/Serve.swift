@@ -94,7 +94,7 @@ package func makeApplication(
             let remote = Endpoint(remoteOf: channel)
             // What a proxy sends may come from anybody.
             if let remote, proxies.isTrusted(remote) { return nil }
-            return ListShortcut(
+            return ShortcutHandler(
                 responder,
                 remote: remote,
                 interval: .nanoseconds(configuration.idleTime.nanoseconds / 3)

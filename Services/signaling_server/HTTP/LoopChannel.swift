@@ -11,10 +11,10 @@ import NIOHTTPTypesHTTP1
 /// threads by itself, with ``offLoop(_:)``.
 struct LoopChannel: ServerChildChannel {
     private let http: HTTP1Channel
-    private let shortcut: @Sendable (any Channel) -> ListShortcut?
+    private let shortcut: @Sendable (any Channel) -> ShortcutHandler?
 
     /// `shortcut` makes what stands in front of the rest of a connection, if anything.
-    init(_ http: HTTP1Channel, shortcut: @Sendable @escaping (any Channel) -> ListShortcut?) {
+    init(_ http: HTTP1Channel, shortcut: @Sendable @escaping (any Channel) -> ShortcutHandler?) {
         (self.http, self.shortcut) = (http, shortcut)
     }
 

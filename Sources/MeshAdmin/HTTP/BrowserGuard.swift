@@ -48,7 +48,7 @@ extension Substring {
 }
 
 extension HTTPField.Name {
-    fileprivate static var secFetchSite: HTTPField.Name? { HTTPField.Name("Sec-Fetch-Site") }
+    fileprivate static let secFetchSite = HTTPField.Name("Sec-Fetch-Site")
 }
 
 extension HTTPFields {

@@ -11,7 +11,7 @@ import Testing
 
 @testable import signaling_server
 
-@Suite struct ListShortcutTests {
+@Suite struct ShortcutHandlerTests {
     private let clock = ManualClock()
 
     @Test func `a list that is at hand is answered at once, and nothing of the request goes further`() async throws {
@@ -114,6 +114,66 @@ import Testing
         #expect(try second.passedOn() == 2)
     }
 
+    @Test func `a heartbeat is answered at once, with a body or without`() async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        for body in ["", #"{"sessions":{}}"#] {
+            clock.advance(by: .seconds(1))
+            try connection.beat("first", body: [body])
+            #expect(try connection.passedOn() == 0)
+            let head = try #require(try connection.answeredHead())
+            #expect(head.status == .ok)
+            guard
+                case .body(.byteBuffer(let bytes))? = try connection.channel.readOutbound(
+                    as: HTTPServerResponsePart.self
+                )
+            else {
+                Issue.record("no body")
+                return
+            }
+            #expect(head.headers["Content-Length"] == ["\(bytes.readableBytes)"])
+            let record = try JSON(parsing: bytes.readableBytesView)
+            #expect(DeviceRecord(record)?.lastSeen == clock.now.date)
+            #expect(try connection.channel.readOutbound(as: HTTPServerResponsePart.self) == .end(nil))
+        }
+    }
+
+    @Test func `a heartbeat that is refused is told why, and the connection stays`() async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        for (id, body, status) in [("nobody", "", 404), ("first", "{", 400), ("first", "", 200)] {
+            try connection.beat(id, body: [body])
+            #expect(try connection.passedOn() == 0)
+            #expect(try connection.answeredHead()?.status.code == UInt(status))
+            while try connection.channel.readOutbound(as: HTTPServerResponsePart.self) != nil {}
+        }
+    }
+
+    @Test func `a heartbeat that does not come whole at once goes the ordinary way, whole`() async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        try connection.beat("first", body: ["{", "}"])
+        #expect(try connection.answeredHead() == nil)
+        var parts: [HTTPServerRequestPart] = []
+        while let part = try connection.channel.readInbound(as: HTTPServerRequestPart.self) { parts.append(part) }
+        #expect(parts.count == 4)
+        #expect(
+            Array(parts.dropFirst()) == [.body(ByteBuffer(string: "{")), .body(ByteBuffer(string: "}")), .end(nil)]
+        )
+    }
+
+    @Test(arguments: [
+        "/devices/first/heartbeat?a=b", "/devices//heartbeat", "/devices/a/b/heartbeat", "/devices/%zz/heartbeat",
+        "/devices/first/signals",
+    ])
+    func `what only looks like a heartbeat goes the ordinary way`(uri: String) async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        try connection.send(HTTPRequestHead(version: .http1_1, method: .POST, uri: uri, headers: Self.usual))
+        #expect(try connection.passedOn() == 2)
+        #expect(try connection.answeredHead() == nil)
+    }
+
     @Test func `where devices are enrolled, nobody is answered who proves nothing`() async throws {
         let registry = try await open(enrollment: .keys)
         _ = registry.encodedPage(.whole)
@@ -186,25 +246,40 @@ import Testing
             ),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
-        return Asking(ListShortcut(responder, remote: remote, interval: interval))
+        return Asking(ShortcutHandler(responder, remote: remote, interval: interval))
     }
 
     /// A connection without a socket, and without what would answer the ordinary way.
     private final class Asking {
         let channel: EmbeddedChannel
 
-        init(_ shortcut: ListShortcut) {
+        init(_ shortcut: ShortcutHandler) {
             channel = EmbeddedChannel(handler: shortcut)
         }
 
         func ask(_ headers: [(String, String)] = []) throws {
-            var all = ListShortcutTests.usual
+            var all = ShortcutHandlerTests.usual
             all.add(contentsOf: headers)
             try send(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices", headers: all))
         }
 
+        /// What comes in one piece.
         func send(_ head: HTTPRequestHead) throws {
-            try channel.writeInbound(HTTPServerRequestPart.head(head))
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
+            try channel.writeInbound(HTTPServerRequestPart.end(nil))
+        }
+
+        /// A heartbeat; where its body comes in more than one piece, so does it.
+        func beat(_ id: String, body: [String]) throws {
+            var headers = ShortcutHandlerTests.usual
+            headers.add(name: "Content-Length", value: "\(body.joined().utf8.count)")
+            let uri = "/devices/\(id)/heartbeat"
+            let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: uri, headers: headers)
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
+            for piece in body where !piece.isEmpty {
+                let part = HTTPServerRequestPart.body(ByteBuffer(string: piece))
+                if body.count > 1 { try channel.writeInbound(part) } else { channel.pipeline.fireChannelRead(part) }
+            }
             try channel.writeInbound(HTTPServerRequestPart.end(nil))
         }
 
