@@ -40,6 +40,17 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `thousands are all there, each once`(kind: Kind) async throws {
+        try await withStore(kind) { open in
+            let records = try (1...9_000).map { try record("d\($0)", port: UInt16($0)) }
+            do { try await open().apply(records.map(RegistryChange.keep)) }
+            let kept = try await open().load().records
+            #expect(kept.count == records.count)
+            #expect(Set(kept.map(\.id)) == Set(records.map(\.id)))
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
     func `who was let in is kept beside the records, and forgotten when told`(kind: Kind) async throws {
         try await withStore(kind) { open in
             let device = DeviceID(of: P256.Signing.PrivateKey().publicKey)
