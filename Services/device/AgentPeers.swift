@@ -71,6 +71,7 @@ extension Agent {
             }
         }
         connectionsChanged()
+        currentDirectory = nil
         if settings.isInteractive { completions.offer(directory.entries.map(\.name.printable)) }
     }
 

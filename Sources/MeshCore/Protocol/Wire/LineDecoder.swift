@@ -17,16 +17,16 @@ package struct LineDecoder: Equatable, Sendable {
     ///
     /// Between two calls bytes may be added to `buffer`, but not taken out.
     package mutating func next(from buffer: inout ByteBuffer) throws(WireViolation) -> ByteBuffer? {
-        let view = buffer.readableBytesView
-        guard let end = view.dropFirst(searched).firstIndex(of: UInt8(ascii: "\n")) else {
-            searched = view.count
+        let count = buffer.readableBytes
+        guard var length = buffer.withUnsafeReadableBytes({ [searched] in $0.indexOfLineFeed(from: searched) }) else {
+            searched = count
             // One more byte may be there: the `\r` of an end that is not whole.
             guard searched <= limit + 1 else { throw .tooLong(limit: limit) }
             return nil
         }
         searched = 0
-        var length = end - view.startIndex
-        let ending = length > 0 && view[end - 1] == UInt8(ascii: "\r") ? 2 : 1
+        let before: UInt8? = length > 0 ? buffer.getInteger(at: buffer.readerIndex + length - 1) : nil
+        let ending = before == UInt8(ascii: "\r") ? 2 : 1
         length -= ending - 1
         guard length <= limit else { throw .tooLong(limit: limit) }
         let line = buffer.readSlice(length: length)
@@ -39,5 +39,18 @@ package struct LineDecoder: Equatable, Sendable {
         searched = 0
         let rest = buffer.readSlice(length: buffer.readableBytes)
         return rest.flatMap { $0.readableBytes == 0 ? nil : $0 }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Looks at many bytes at a time.
+    fileprivate func indexOfLineFeed(from start: Int) -> Int? {
+        var position = start
+        while count - position >= 64 {
+            let some = loadUnaligned(fromByteOffset: position, as: SIMD64<UInt8>.self)
+            if any(some .== UInt8(ascii: "\n")) { break }
+            position += 64
+        }
+        return self[position...].firstIndex(of: UInt8(ascii: "\n"))
     }
 }
