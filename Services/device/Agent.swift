@@ -46,7 +46,9 @@ actor Agent {
     let transport: PeerTransport
     let logger: Logger
     var table: PeerTable
-    var sightings: SightingTable
+    var sightings: SightingTable { didSet { nextExpiry = sightings.nextExpiry } }
+    /// When a sighting is to be forgotten.
+    private var nextExpiry: NIODeadline?
     var replica: Replica<SQLiteEntries>
     /// What became of the last dials.
     var dialMemory = DialMemory()
@@ -208,7 +210,7 @@ extension Agent {
         if timers.take(\.table, at: now) { perform(table.timerFired(at: now), at: now) }
         if timers.take(\.detector, at: now) { withDetector { $0.timerFired(at: $1, using: &generator) } }
         if timers.take(\.replica, at: now) { withReplica { try $0.timerFired(at: $1) } }
-        if sightings.expire(at: now) { whereaboutsChanged(at: now) }
+        if let nextExpiry, nextExpiry <= now, sightings.expire(at: now) { whereaboutsChanged(at: now) }
     }
 }
 
@@ -246,7 +248,7 @@ extension Agent {
 
     /// One timer, for whatever is due first; one that fires before that does no harm.
     private func schedule() {
-        var due = [timers.next, outbox.nextDeadline, sightings.nextExpiry].compactMap(\.self)
+        var due = [timers.next, outbox.nextDeadline, nextExpiry].compactMap(\.self)
         switch phase {
         case .running: break
         case .finishing(let deadline), .leaving(let deadline): due.append(deadline)
