@@ -112,8 +112,8 @@ let package = Package(
             name: "signaling_server",
             dependencies: [
                 "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, collections, configuration, grdb, httpTypes,
-                crypto, hummingbird, hummingbirdCore, hummingbirdTLS, logging, metrics, nioCore, nioHTTPTypes, nioSSL,
-                serviceLifecycle,
+                crypto, hummingbird, hummingbirdCore, hummingbirdTLS, logging, metrics, nioCore, nioHTTPTypes, nioPosix,
+                nioSSL, serviceLifecycle,
             ],
             path: "Services/signaling_server",
             resources: [

@@ -41,11 +41,18 @@ check_generated_code() {
     echo "mesh.pb.swift is what mesh.proto makes."
 }
 
-# Leaves out the line for each test that starts; fails, too, where no test was run.
+# Leaves out the line for each test that starts, and says at the end again what failed; fails, too, where no test was
+# run.
 run_tests() {
     local log=.build/test.log
-    swift test "$@" 2>&1 | tee "$log" | grep -v ' started\.$'
-    grep -qE 'Test run with [1-9][0-9]* tests .* passed' "$log"
+    if swift test "$@" 2>&1 | tee "$log" | grep -v ' started\.$' &&
+        grep -qE 'Test run with [1-9][0-9]* tests .* passed' "$log"; then
+        return
+    fi
+    echo
+    echo "What failed:"
+    grep '✘' "$log" || echo "No test was run."
+    return 1
 }
 
 step "Packages"

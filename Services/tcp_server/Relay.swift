@@ -20,7 +20,8 @@ import Darwin
 
 /// The relay as a service: listens, and at the end tells everyone to come back.
 ///
-/// All connections and the rooms live on one event loop; passwords are checked, and messages stored, on other threads.
+/// All connections and the rooms live on one event loop; connections are accepted, passwords checked, and messages stored
+/// on other threads.
 struct Relay: Service {
     /// What the relay is told about its place.
     struct Place: Sendable {
@@ -56,13 +57,19 @@ struct Relay: Service {
             origins = OriginRule(isLoopback: Endpoint(host: host, port: 0)?.isLoopback ?? false)
         }
 
+        /// Connections that may be there beyond those, until they have been taken in or turned away.
+        var newcomers = 64
+
         /// Takes no more connections than there can be files.
         mutating func fit(openFiles: Int) {
-            maximumConnections = min(maximumConnections, max(1, openFiles - Self.otherFiles))
+            let files = openFiles - Self.otherFiles
+            maximumConnections = min(maximumConnections, max(1, files - newcomers))
+            newcomers = min(max(newcomers, files - maximumConnections), Self.mostNewcomers)
         }
 
         /// The databases, the files that are read again, and some to spare.
         private static let otherFiles = 64
+        private static let mostNewcomers = 4_096
     }
 
     private let place: Place
@@ -70,7 +77,8 @@ struct Relay: Service {
     private let store: any MessageStore
     private let certificate: ServerCertificate
     private let logger: Logger
-    private let group: MultiThreadedEventLoopGroup
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let acceptors = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let listening: @Sendable (SocketAddress) -> Void
     /// The hall while it is open.
     private let openHall = OpenHall()
@@ -90,7 +98,6 @@ struct Relay: Service {
         self.certificate = certificate
         self.logger = logger
         self.listening = listening
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     }
 
     func run() async throws {
@@ -104,6 +111,7 @@ struct Relay: Service {
             channel = try await bind(hall)
         } catch {
             try? await group.shutdownGracefully()
+            try? await acceptors.shutdownGracefully()
             await authenticator.shutdown()
             store.close()
             throw ProgramFailure(.unavailable, Self.explanation(of: error, place))
@@ -117,6 +125,7 @@ struct Relay: Service {
         logger.notice("stopped", metadata: ["connections_told": "\(emptied)"])
         await authenticator.shutdown()
         try await group.shutdownGracefully()
+        try await acceptors.shutdownGracefully()
         store.close()
     }
 
@@ -140,17 +149,22 @@ struct Relay: Service {
     }
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        let newcomers = Newcomers(limit: place.newcomers)
+        return try await ServerBootstrap(group: acceptors, childGroup: group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(NewcomerGate(newcomers))
+                }
+            }
             .serverChannelOption(.backlog, value: 4_096)
-            // Else a turn of the loop that has much to do for those who are there takes four newcomers, and who means to
-            // log in waits behind thousands who don't.
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try hall.value.admit(channel) }
+                newcomers.takenIn()
+                return channel.eventLoop.makeCompletedFuture { try hall.value.admit(channel) }
             }
             .bind(host: place.host, port: Int(place.port))
             .get()

@@ -75,15 +75,20 @@ final class RelayPeer: Sendable {
 
     /// Waits until all that came is `text`.
     func hearsExactly(_ text: String, _ place: SourceLocation = #_sourceLocation) async throws {
-        let isHeard = await eventually(within: .seconds(10)) { self.text == text }
+        let isHeard = await eventually { self.text == text }
         try #require(isHeard, "heard \(self.text.debugDescription)", sourceLocation: place)
     }
 
     /// Waits until `words` have come.
     func hears(_ words: String, _ place: SourceLocation = #_sourceLocation) async throws {
-        // Data looks for them faster than text does.
+        let words = Data(words.utf8)
+        var looked = 0
         let isHeard = await eventually {
-            Data(bytes.readableBytesView).firstRange(of: Data(words.utf8)) != nil
+            // What was looked at before need not be again, but for the beginning of the words.
+            let start = max(0, looked - words.count)
+            let news = transcript.state.withLock { Data($0.bytes.readableBytesView.dropFirst(start)) }
+            looked = start + news.count
+            return news.firstRange(of: words) != nil
         }
         try #require(isHeard, "heard \(text.suffix(500).debugDescription)", sourceLocation: place)
     }
@@ -99,8 +104,8 @@ final class RelayPeer: Sendable {
     }
 
     /// Waits until the relay has ended its side.
-    func isLeft(within patience: Duration = .seconds(10), _ place: SourceLocation = #_sourceLocation) async throws {
-        let isLeft = await eventually(within: patience) { isEnded }
+    func isLeft(_ place: SourceLocation = #_sourceLocation) async throws {
+        let isLeft = await eventually { isEnded }
         try #require(isLeft, "still connected; heard \(text.suffix(500).debugDescription)", sourceLocation: place)
     }
 

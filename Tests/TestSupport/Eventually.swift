@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Waits until `condition` holds, looking again every few milliseconds; false if it doesn't within `patience`.
+///
+/// The patience is no measure of anything: what holds at once on an idle machine may take long on a busy one.
 package func eventually(
-    within patience: Duration = .seconds(20),
+    within patience: Duration = .seconds(60),
     _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     let deadline = ContinuousClock.now + patience

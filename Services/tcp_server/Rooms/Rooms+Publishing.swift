@@ -36,9 +36,12 @@ extension Rooms {
     }
 
     private func take(_ sent: Sent) {
-        if let key = sent.key, let place = published.began(key, in: sent.room.name, now: loop.now) {
-            if place.sequence == 0 { return repeated.append(sent) }
-            return sent.connection.accepted(accepted(sent.publication.clientMessageID, place))
+        var sent = sent
+        switch sent.key.map({ published.began($0, in: sent.room.name, now: loop.now) }) {
+        case .known(let place)? where place.sequence == 0: return repeated.append(sent)
+        case .known(let place)?: return sent.connection.accepted(accepted(sent.publication.clientMessageID, place))
+        case .new(let number)?: sent.number = number
+        case nil: break
         }
         waiting.append(sent)
         waitingBytes += sent.bytes
@@ -51,6 +54,7 @@ extension Rooms {
         isStoringScheduled = false
         guard !isStoring, !waiting.isEmpty else { return }
         isStoring = true
+        storingBytes = waitingBytes
         let sent = waiting
         waiting = []
         let (drafts, places) = drafts(of: sent)
@@ -97,7 +101,7 @@ extension Rooms {
 
     private func stored(_ sent: [Sent], _ rooms: [Int], _ result: Result<[StoredBatch], StoreFault>) {
         isStoring = false
-        waitingBytes -= sent.reduce(0) { $0 + $1.bytes }
+        waitingBytes -= storingBytes
         switch result {
         case .success(let batches): succeeded(sent, rooms, batches)
         case .failure(let fault): failed(sent, fault)
@@ -105,9 +109,18 @@ extension Rooms {
         let again = repeated
         repeated = []
         for sent in again { take(sent) }
-        for sent in again { sent.connection.settled() }
+        settle(again)
         readOn()
         storeWaiting()
+    }
+
+    /// Tells those who sent messages that these are answered: once where several of one follow one another.
+    private func settle(_ sent: [Sent]) {
+        var last: RelayConnection?
+        for sent in sent where sent.connection !== last {
+            last = sent.connection
+            sent.connection.settled()
+        }
     }
 
     /// Whether more waits for the store than is to be.
@@ -144,12 +157,12 @@ extension Rooms {
         for (sent, room) in zip(sent, rooms) where room < sequences.count {
             let sequence = sequences[room][next[room]]
             next[room] += 1
-            if let key = sent.key { published.finished(key, at: sequence) }
+            if let number = sent.number { published.finished(number, at: sequence) }
             let place = PublishedMessages.Place(room: sent.room.name, sequence: sequence)
             sent.connection.accepted(accepted(sent.publication.clientMessageID, place))
         }
         for room in news { pump(room) }
-        for sent in sent { sent.connection.settled() }
+        settle(sent)
         sinceRetention.messages += sent.count
         sinceRetention.bytes += batches.reduce(0) { $0 + $1.batch.frames.readableBytes }
         if sinceRetention.messages >= 10_000 || sinceRetention.bytes >= 16 * 1_024 * 1_024 { retain() }
@@ -163,10 +176,10 @@ extension Rooms {
         self.fault = fault
         for sent in sent {
             let id = sent.publication.clientMessageID
-            if let key = sent.key { published.failed(key) }
+            if let number = sent.number { published.failed(number) }
             sent.connection.refused(id, .notStored, "the relay can't store messages now; send it again later")
         }
-        for sent in sent { sent.connection.settled() }
+        settle(sent)
     }
 
     private func accepted(_ id: String, _ place: PublishedMessages.Place) -> WireAccepted {

@@ -37,6 +37,8 @@ final class Rooms {
     var repeated: [Sent] = []
     /// Of what waits and of what the store is at work on.
     var waitingBytes = 0
+    /// Of what the store is at work on.
+    var storingBytes = 0
     /// Who is read from again when the store has caught up.
     var heldBack: [RelayConnection] = []
     var isStoring = false
@@ -53,6 +55,8 @@ final class Rooms {
         let connection: RelayConnection
         /// Nil for a message without an id.
         let key: PublishedMessages.Key?
+        /// What it is remembered by, once it is on its way to the store.
+        var number: PublishedMessages.Number?
 
         /// Roughly what it takes in memory.
         var bytes: Int { publication.body.bytes + publication.clientMessageID.utf8.count + 256 }

@@ -48,6 +48,13 @@ import Testing
         #expect(keeper.taken == (all: 2, guests: 2))
     }
 
+    @Test func `where there are many guests they have their places longer`() {
+        var keeper = DoorKeeper(limits: limits(connections: 10_000))
+        for _ in 0..<1_000 { _ = keeper.arrived(from: nil, at: start) }
+        #expect(keeper.arrived(from: nil, at: start + .milliseconds(499)) == .refused(.tooManyGuests))
+        #expect(keeper.arrived(from: nil, at: start + .milliseconds(500)) == .admitted(1_001, insteadOf: 1))
+    }
+
     @Test func `who is being checked need not make room, and has to again after a wrong password`() {
         var keeper = DoorKeeper(limits: limits(connections: 20))
         let later = start + .seconds(1)

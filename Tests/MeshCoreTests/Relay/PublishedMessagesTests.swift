@@ -17,22 +17,20 @@ import Testing
 
     @Test mutating func `a message that is sent again has the place that it got first`() throws {
         let key = try key("1")
-        #expect(published.began(key, in: .lobby, now: start) == nil)
-        #expect(published.began(key, in: .lobby, now: start) == .init(room: .lobby, sequence: 0))
-        published.finished(key, at: 7)
+        let number = try begin(key)
+        #expect(published.began(key, in: .lobby, now: start) == .known(.init(room: .lobby, sequence: 0)))
+        published.finished(number, at: 7)
         let elsewhere = RoomName.inbox(of: .named("bob"))
-        #expect(published.began(key, in: elsewhere, now: start) == .init(room: .lobby, sequence: 7))
-        #expect(published.began(try self.key("1", "bob"), in: .lobby, now: start) == nil)
+        #expect(published.began(key, in: elsewhere, now: start) == .known(.init(room: .lobby, sequence: 7)))
+        _ = try begin(try self.key("1", "bob"))
         #expect(PublishedMessages.Key("", by: .named("alice")) == nil)
     }
 
     @Test mutating func `one that failed may be sent again, and is remembered from then on`() throws {
         let key = try key("1")
-        _ = published.began(key, in: .lobby, now: start)
-        published.failed(key)
+        published.failed(try begin(key))
         #expect(published.place(of: key) == nil)
-        #expect(published.began(key, in: .lobby, now: start + .seconds(9)) == nil)
-        published.finished(key, at: 1)
+        published.finished(try begin(key, at: start + .seconds(9)), at: 1)
         for id in 2...4 { try remember(id, at: start + .seconds(11)) }
         #expect(published.place(of: key)?.sequence == 1)
     }
@@ -46,6 +44,29 @@ import Testing
         for id in 6...8 { try remember(id, at: start + .seconds(12)) }
         #expect(published.count == 5)
         #expect(try published.place(of: key("3")) == nil)
+    }
+
+    @Test mutating func `an answer for one that was forgotten meanwhile changes nothing`() throws {
+        let (late, failed) = (try begin(key("late")), try begin(key("failed")))
+        for id in 1...6 { try remember(id, at: start) }
+        let again = try begin(key("late"))
+        published.finished(late, at: 99)
+        published.failed(failed)
+        published.finished(again, at: 7)
+        #expect(try published.place(of: key("late"))?.sequence == 7)
+        #expect(published.count == 5)
+    }
+
+    /// The number of a message that is new.
+    private mutating func begin(
+        _ key: PublishedMessages.Key,
+        at time: NIODeadline? = nil
+    ) throws
+        -> PublishedMessages.Number
+    {
+        let beginning = published.began(key, in: .lobby, now: time ?? start)
+        let number: PublishedMessages.Number? = if case .new(let number) = beginning { number } else { nil }
+        return try #require(number)
     }
 
     private mutating func remember(_ id: Int, at time: NIODeadline) throws {

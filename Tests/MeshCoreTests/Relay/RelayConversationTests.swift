@@ -198,16 +198,18 @@ private struct World {
         let (author, id) = (clients[number].author, publication.clientMessageID)
         guard let key = PublishedMessages.Key(id, by: author.account) else { return }
         let room = publication.room
-        var place = published.began(key, in: room, now: now)
-        if place == nil, case .text(let text) = publication.body, var log = logs[room] {
+        let place: PublishedMessages.Place
+        switch published.began(key, in: room, now: now) {
+        case .known(let known): place = known
+        case .new(let beginning):
+            guard case .text(let text) = publication.body, var log = logs[room] else { return }
             let draft = MessageDraft(author: author, clientMessageID: id, body: .text(text), time: MessageTime())
             log.append(MessageBatch([draft], in: room, from: log.head + 1))
             logs[room] = log
             said[room, default: []].append(text)
             place = .init(room: room, sequence: log.head)
+            published.finished(beginning, at: log.head)
         }
-        guard let place else { return }
-        published.finished(key, at: place.sequence)
         clients[number].fromRelay.append(
             .accepted(.with { ($0.clientMessageID, $0.room, $0.sequence) = (id, room.description, place.sequence) })
         )

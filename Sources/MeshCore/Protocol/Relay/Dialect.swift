@@ -28,7 +28,7 @@ package enum Dialect: Int, CaseIterable, Sendable {
         switch self {
         case .lines: buffer.writeString(event.linesForm)
         case .json: buffer.writeJSON(WireRelayEvent.with { $0.event = event })
-        case .binary: buffer.writeFrame(WireRelayEvent.with { $0.event = event })
+        case .binary: buffer.writeFrame(event)
         }
     }
 }
@@ -48,6 +48,9 @@ package struct RelayRequestDecoder: Sendable {
 
     /// The next request, taken out of `buffer`; nil when more bytes are needed.
     package mutating func next(from buffer: inout ByteBuffer) throws(WireViolation) -> RelayRequest? {
+        if case .binary = cutter, let publish = buffer.readPublishFrame(limit: RelayLimits.frame) {
+            return .publish(publish)
+        }
         guard let message = try cutter.next(from: &buffer) else { return nil }
         guard let request = message.request else { throw .notAllowed("no request that this relay knows") }
         return request

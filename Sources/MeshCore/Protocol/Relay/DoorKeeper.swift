@@ -28,6 +28,10 @@ package struct DoorKeeper: Sendable {
 
         /// Guests in all.
         package var guests: Int { max(1, connections / 10) }
+
+        /// What nobody may have been shorter to be asked to leave: else a hundred who come at once push each other out;
+        /// and with many places, those who come and go by the thousand a second take the time from the members.
+        var leastStay: TimeAmount { max(.milliseconds(100), .microseconds(500) * guests) }
     }
 
     /// The number of a connection.
@@ -53,8 +57,6 @@ package struct DoorKeeper: Sendable {
         var isInOrder = true
     }
 
-    /// What nobody may have been shorter to be asked to leave: else a hundred who come at once push each other out.
-    private static let leastStay = TimeAmount.milliseconds(100)
     /// How often the time for a login begins anew, with a wrong password.
     private static let patience: Int64 = 3
 
@@ -145,7 +147,7 @@ package struct DoorKeeper: Sendable {
                 order.removeFirst()
                 continue
             }
-            return now - guest.begun >= Self.leastStay ? visitor : nil
+            return now - guest.begun >= limits.leastStay ? visitor : nil
         }
         return nil
     }

@@ -80,6 +80,7 @@ package struct MessageBatch: Sendable {
     package init(_ drafts: [MessageDraft], in room: RoomName, from first: UInt64) {
         var encoding = Encoding()
         encoding.ends.reserveCapacity(drafts.count)
+        encoding.bytes.reserveCapacity(drafts.reduce(0) { $0 + $1.body.bytes + 96 })
         var message = WireMessage()
         message.room = room.description
         message.sequence = first

@@ -50,7 +50,21 @@ package struct PublishedMessages: Sendable {
         }
     }
 
+    /// What ``began(_:in:now:)`` says of a message.
+    package enum Beginning: Equatable, Sendable {
+        /// It is new, and remembered by this number from now on.
+        case new(Number)
+        /// It is there already, or on its way.
+        case known(Place)
+    }
+
+    /// A message on its way to its place.
+    package struct Number: Equatable, Sendable {
+        fileprivate let value: Int
+    }
+
     private struct Entry {
+        let key: Key
         /// The room's index in `rooms`.
         let room: UInt32
         var sequence: UInt64
@@ -58,63 +72,93 @@ package struct PublishedMessages: Sendable {
     }
 
     private let window: Window
-    private var entries: [Key: Entry] = [:]
-    private var order: Deque<(key: Key, at: NIODeadline)> = []
+    /// Each key's number: how many were remembered before it.
+    private var numbers: [Key: Int] = [:]
+    /// What is remembered, in the order of the numbers, from `forgotten` on.
+    private var entries: Deque<Entry> = []
+    private var forgotten = 0
     private var rooms: [RoomName] = []
-    private var numbers: [RoomName: UInt32] = [:]
+    private var roomNumbers: [RoomName: UInt32] = [:]
 
     package init(window: Window = Window()) {
         self.window = window
     }
 
     /// How many ids are remembered.
-    package var count: Int { order.count }
+    package var count: Int { entries.count }
 
     /// Where a message is; nil for one that is not known.
     package func place(of key: Key) -> Place? {
-        entries[key].map { Place(room: rooms[Int($0.room)], sequence: $0.sequence) }
+        numbers[key].map { place(of: $0) }
     }
 
-    /// Remembers that a message is on its way to a room.
-    ///
-    /// Nil for a new one; else where it is already, and nothing changes.
-    package mutating func began(_ key: Key, in room: RoomName, now: NIODeadline) -> Place? {
-        if let place = place(of: key) { return place }
-        remember(key, at: Place(room: room, sequence: 0), now: now)
-        return nil
+    private func place(of number: Int) -> Place {
+        let entry = entries[number - forgotten]
+        return Place(room: rooms[Int(entry.room)], sequence: entry.sequence)
+    }
+
+    /// Remembers that a message is on its way to a room, unless it is known: then nothing changes.
+    package mutating func began(_ key: Key, in room: RoomName, now: NIODeadline) -> Beginning {
+        let number = forgotten + entries.count
+        if let known = numbers.insert(number, for: key) { return .known(place(of: known)) }
+        append(Entry(key: key, room: self.number(of: room), sequence: 0, at: now))
+        return .new(Number(value: number))
     }
 
     /// A message has its place.
-    package mutating func finished(_ key: Key, at sequence: UInt64) {
-        entries[key]?.sequence = sequence
+    package mutating func finished(_ number: Number, at sequence: UInt64) {
+        guard number.value >= forgotten else { return }
+        entries[number.value - forgotten].sequence = sequence
     }
 
     /// A message could not be published after all: it may be sent again.
-    package mutating func failed(_ key: Key) {
+    package mutating func failed(_ number: Number) {
         // Its place in the order stays, and is passed over when its time comes.
-        entries[key] = nil
+        guard number.value >= forgotten else { return }
+        forget(entries[number.value - forgotten].key, number.value)
     }
 
     /// Remembers a message that was published before.
     package mutating func remember(_ key: Key, at place: Place, now: NIODeadline) {
-        entries[key] = Entry(room: number(of: place.room), sequence: place.sequence, at: now)
-        order.append((key, now))
-        while let oldest = order.first, isOver(oldest.at, now: now) {
-            order.removeFirst()
-            // One that failed and was sent again has a later time.
-            if entries[oldest.key]?.at == oldest.at { entries[oldest.key] = nil }
+        numbers[key] = forgotten + entries.count
+        append(Entry(key: key, room: number(of: place.room), sequence: place.sequence, at: now))
+    }
+
+    private mutating func append(_ entry: Entry) {
+        entries.append(entry)
+        while let oldest = entries.first, isOver(oldest.at, now: entry.at) {
+            entries.removeFirst()
+            forget(oldest.key, forgotten)
+            forgotten += 1
         }
     }
 
+    /// Forgets a key, unless it has another number by now: one that failed and was sent again.
+    private mutating func forget(_ key: Key, _ number: Int) {
+        if numbers[key] == number { numbers[key] = nil }
+    }
+
     private mutating func number(of room: RoomName) -> UInt32 {
-        if let number = numbers[room] { return number }
+        if let number = roomNumbers[room] { return number }
         let number = UInt32(rooms.count)
         rooms.append(room)
-        numbers[room] = number
+        roomNumbers[room] = number
         return number
     }
 
     private func isOver(_ time: NIODeadline, now: NIODeadline) -> Bool {
-        order.count > window.limit || (order.count > window.messages && now - time > window.time)
+        entries.count > window.limit || (entries.count > window.messages && now - time > window.time)
+    }
+}
+
+extension Dictionary {
+    /// Inserts a value where the key has none, and gives the one that it has; looks the key up once.
+    fileprivate mutating func insert(_ value: Value, for key: Key) -> Value? {
+        func insert(_ place: inout Value?) -> Value? {
+            if let value = place { return value }
+            place = value
+            return nil
+        }
+        return insert(&self[key])
     }
 }
