@@ -32,6 +32,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -112,8 +113,8 @@ let package = Package(
             name: "signaling_server",
             dependencies: [
                 "MeshAdmin", "MeshCore", "MeshProgram", argumentParser, collections, configuration, grdb, httpTypes,
-                crypto, hummingbird, hummingbirdCore, hummingbirdTLS, logging, metrics, nioCore, nioHTTPTypes, nioPosix,
-                nioSSL, serviceLifecycle,
+                crypto, hummingbird, hummingbirdCore, hummingbirdTLS, logging, metrics, nioCore, nioHTTP1, nioHTTPTypes,
+                nioHTTPTypesHTTP1, nioPosix, nioSSL, serviceLifecycle,
             ],
             path: "Services/signaling_server",
             resources: [
@@ -182,8 +183,8 @@ let package = Package(
         .testTarget(
             name: "SignalingServerTests",
             dependencies: [
-                "MeshCore", "MeshProgram", "TestSupport", "signaling_server", crypto, hummingbird, hummingbirdTesting,
-                httpTypes, logging, nioCore, nioPosix, serviceLifecycle,
+                "MeshAdmin", "MeshCore", "MeshProgram", "TestSupport", "signaling_server", crypto, hummingbird,
+                hummingbirdTesting, httpTypes, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, serviceLifecycle,
             ],
             swiftSettings: ours
         ),

@@ -47,7 +47,7 @@ struct Enroll: AsyncParsableCommand {
         func run() async throws {
             try await reportingFailures(of: "signaling_server") {
                 let text = try await place.ask(AdminRequest("GET", path: ["keys"])) { registry in
-                    JSON.array(await registry.keys.map { Grant.key($0).json }).description
+                    JSON.array(registry.keys.map { Grant.key($0).json }).description
                 }
                 let keys = grants(in: text).compactMap { if case .key(let key) = $0 { key } else { nil } }
                 var table = TextTable(["ID", "USES", "STATE", "EXPIRES", "TAG"])
@@ -116,7 +116,7 @@ struct Token: AsyncParsableCommand {
         func run() async throws {
             try await reportingFailures(of: "signaling_server") {
                 let text = try await place.ask(AdminRequest("GET", path: ["tokens"])) { registry in
-                    JSON.array(await registry.tokens.map { Grant.token($0).json }).description
+                    JSON.array(registry.tokens.map { Grant.token($0).json }).description
                 }
                 let tokens = grants(in: text).compactMap { if case .token(let token) = $0 { token } else { nil } }
                 var table = TextTable(["ID", "STATE", "EXPIRES", "TAG"])

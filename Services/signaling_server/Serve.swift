@@ -38,7 +38,7 @@ func serve(_ configuration: Configuration, logger: Logger) async throws {
         ),
         logger: logger
     )
-    if configuration.enrollment == .keys, await registry.keys.isEmpty {
+    if configuration.enrollment == .keys, registry.keys.isEmpty {
         logger.notice("Devices need an enrolment key: make one with `signaling_server enroll create`")
     }
     do {
@@ -68,31 +68,42 @@ package func makeApplication(
     quiet.logLevel = max(logger.logLevel, .warning)
     let limits = Limits(configuration.limits)
     let proxies = ProxyChain(trusted: configuration.trustedProxies)
-    let http = HTTPServerBuilder.http1(
-        configuration: .init(
-            additionalChannelHandlers: [
-                ConnectionCountHandler(limits: limits, proxies: proxies),
-                RequestDeadlineHandler(limit: configuration.requestTime),
-            ],
-            idleTimeout: configuration.idleTime,
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: ServerLimits.headerField,
-                maxHeaderListSize: ServerLimits.headers,
-                maxHeaderFieldCount: ServerLimits.headerCount
-            )
+    let http = HTTP1Channel.Configuration(
+        additionalChannelHandlers: [
+            ConnectionCountHandler(limits: limits, proxies: proxies),
+            RequestDeadlineHandler(limit: configuration.requestTime),
+        ],
+        idleTimeout: configuration.idleTime,
+        httpDecoderConfiguration: .init(
+            maxHeaderFieldSize: ServerLimits.headerField,
+            maxHeaderListSize: ServerLimits.headers,
+            maxHeaderFieldCount: ServerLimits.headerCount
         )
     )
-    return Application(
-        responder: SignalingResponder(
-            streams: EventStreams(registry: registry, bounds: configuration.streams),
-            guards: Guards(
-                browsers: BrowserGuard(isLoopback: configuration.isLoopback, names: configuration.serverNames),
-                limits: limits,
-                proxies: proxies
-            ),
-            logger: logger
+    let responder = SignalingResponder(
+        streams: EventStreams(registry: registry, bounds: configuration.streams),
+        guards: Guards(
+            browsers: BrowserGuard(isLoopback: configuration.isLoopback, names: configuration.serverNames),
+            limits: limits,
+            proxies: proxies
         ),
-        server: try tls.map { try .tls(http, tlsConfiguration: $0) } ?? http,
+        logger: logger
+    )
+    let server = HTTPServerBuilder {
+        LoopChannel(HTTP1Channel(responder: $0, configuration: http)) { channel in
+            let remote = Endpoint(remoteOf: channel)
+            // What a proxy sends may come from anybody.
+            if let remote, proxies.isTrusted(remote) { return nil }
+            return ShortcutHandler(
+                responder,
+                remote: remote,
+                interval: .nanoseconds(configuration.idleTime.nanoseconds / 3)
+            )
+        }
+    }
+    return Application(
+        responder: responder,
+        server: try tls.map { try .tls(server, tlsConfiguration: $0) } ?? server,
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.host, port: Int(configuration.port)),
             availableConnectionsDelegate: .maximum(ServerLimits.connections, logger: quiet)

@@ -9,7 +9,7 @@ import Synchronization
 /// What the operator's commands ask of a server that runs.
 func operatorRoutes(of registry: LiveRegistry) -> [AdminRoute] {
     [
-        AdminRoute("GET", "/keys") { _ in .json(JSON.array(await registry.keys.map { Grant.key($0).json }).description)
+        AdminRoute("GET", "/keys") { _ in .json(JSON.array(registry.keys.map { Grant.key($0).json }).description)
         },
         AdminRoute("POST", "/keys") { request in
             await answering { try await AccessOrder(request.query).makeKey(in: registry) }
@@ -18,7 +18,7 @@ func operatorRoutes(of registry: LiveRegistry) -> [AdminRoute] {
             await answering { "\(try await registry.revokeKey(request.last).hash.short)" }
         },
         AdminRoute("GET", "/tokens") { _ in
-            .json(JSON.array(await registry.tokens.map { Grant.token($0).json }).description)
+            .json(JSON.array(registry.tokens.map { Grant.token($0).json }).description)
         },
         AdminRoute("POST", "/tokens") { request in
             await answering { try await AccessOrder(request.query).makeToken(in: registry) }
@@ -27,7 +27,7 @@ func operatorRoutes(of registry: LiveRegistry) -> [AdminRoute] {
             await answering { "\(try await registry.revokeToken(request.last).hash.short)" }
         },
         AdminRoute("GET", "/devices") { _ in
-            let page = await registry.page(filter: DeviceFilter(), after: nil, limit: .max)
+            let page = registry.page(filter: DeviceFilter(), after: nil, limit: .max)
             return .json(JSON.array(page.records.map(\.json)).description)
         },
         AdminRoute("GET", "/watch") { _ in
@@ -50,7 +50,7 @@ private func watchStream(of registry: LiveRegistry) -> AsyncStream<String> {
         guard let position = start.withLock({ $0 }) else {
             let head = registry.presence.withLog { $0.head }
             start.withLock { $0 = head }
-            let page = await registry.page(filter: DeviceFilter(), after: nil, limit: .max)
+            let page = registry.page(filter: DeviceFilter(), after: nil, limit: .max)
             let present = page.records.map { ServerSentEvent(name: "present", data: $0.json.description).text }.joined()
             return ServerSentEvent(id: "", name: "resync", data: "{}").text + present
                 + ServerSentEvent(name: "synced", data: "{}").text

@@ -16,38 +16,35 @@ package enum AnswerForm: Equatable, Sendable {
         self = accept.map { $0.hasPrefix("text/plain") } ?? true ? .plain : .json
     }
 
-    func response(_ status: HTTPResponse.Status, json: JSON, plain: String) -> Response {
+    func answer(_ status: HTTPResponse.Status, json: JSON, plain: String) -> Answer {
         switch self {
-        case .json: response(status, body: ByteBuffer(string: json.description + "\n"))
-        case .plain: response(status, body: ByteBuffer(string: plain))
+        case .json: answer(status, body: ByteBuffer(string: json.description + "\n"))
+        case .plain: answer(status, body: ByteBuffer(string: plain))
         }
     }
 
     /// An answer with a body that is in this form.
-    func response(_ status: HTTPResponse.Status, body: ByteBuffer) -> Response {
+    func answer(_ status: HTTPResponse.Status, body: ByteBuffer) -> Answer {
         switch self {
-        case .json: Self.response(status, "application/json", body)
-        case .plain: Self.response(status, "text/plain; charset=utf-8", body)
+        case .json: Self.answer(status, "application/json", body)
+        case .plain: Self.answer(status, "text/plain; charset=utf-8", body)
         }
     }
 
-    func response(_ problem: Problem) -> Response {
+    func answer(_ problem: Problem) -> Answer {
         let status = HTTPResponse.Status(code: problem.status, reasonPhrase: problem.title)
         return switch self {
-        case .json: Self.response(status, Problem.mediaType, ByteBuffer(string: problem.json.description + "\n"))
-        case .plain: response(status, body: ByteBuffer(string: problem.detail + "\n"))
+        case .json: Self.answer(status, Problem.mediaType, ByteBuffer(string: problem.json.description + "\n"))
+        case .plain: answer(status, body: ByteBuffer(string: problem.detail + "\n"))
         }
     }
 
     /// The headers of a request that make another answer.
     static let varies = "Accept, Authorization, Signature-Input"
 
-    private static func response(_ status: HTTPResponse.Status, _ type: String, _ body: ByteBuffer) -> Response {
-        var response = Response(status: status, body: ResponseBody(byteBuffer: body))
-        response.headers[.contentType] = type
-        response.headers[.vary] = varies
-        response.headers[.xContentTypeOptions] = "nosniff"
-        return response
+    private static func answer(_ status: HTTPResponse.Status, _ type: String, _ body: ByteBuffer) -> Answer {
+        let headers: HTTPFields = [.contentType: type, .vary: varies, .xContentTypeOptions: "nosniff"]
+        return Answer(status: status, headers: headers, body: body)
     }
 }
 

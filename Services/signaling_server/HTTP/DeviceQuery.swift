@@ -12,6 +12,13 @@ package struct DeviceQuery: Equatable, Sendable {
     package var after: RecordID?
     package var limit: Int
 
+    /// What is asked for without a query, in JSON.
+    package static let whole = DeviceQuery(limit: largestPage)
+
+    private init(limit: Int) {
+        self.limit = limit
+    }
+
     /// The part that a query names; where it sets no limit, a page, or all for the plain form, which has no pages.
     package init(_ query: [String: String], form: AnswerForm) throws(RequestFault) {
         limit = form == .plain ? .max : Self.largestPage

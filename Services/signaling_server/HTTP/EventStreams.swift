@@ -21,7 +21,7 @@ package struct EventStreams: Sendable {
         let opening = position.map(StreamOpening.resumed(at:)) ?? .everything(registry, view)
         return response(on: channel, opening: opening) {
             handler(feed, topic: view.tag?.description) { [registry] in
-                (try? await registry.view(of: reader)) == view
+                (try? registry.view(of: reader)) == view
             }
         }
     }
@@ -36,7 +36,7 @@ package struct EventStreams: Sendable {
         }
         return response(on: channel, opening: opening) {
             handler(feed, topic: nil) { [registry] in
-                (try? await registry.view(of: Reader(signer: reader.signer, token: nil))) != nil
+                (try? registry.view(of: Reader(signer: reader.signer, token: nil))) != nil
             }
         }
     }
@@ -118,7 +118,7 @@ private enum StreamOpening: Sendable {
         var text = Self.start + event(.resync, id: "")
         var after: RecordID?
         repeat {
-            let page = await registry.page(filter: filter, after: after, limit: 200)
+            let page = registry.page(filter: filter, after: after, limit: 200)
             for record in page.records { text += event(.present, data: record.json.description) }
             after = page.isCut ? page.records.last?.id : nil
             if after == nil { text += event(.synced, id: start.id) }

@@ -6,62 +6,62 @@ import Hummingbird
 import MeshCore
 import NIOCore
 
-/// A request, and what its answer depends on.
+/// The head of a request, and what its answer depends on.
 struct Exchange: Sendable {
-    let request: Request
+    let head: HTTPRequest
     let form: AnswerForm
     /// Who sends it, behind the proxies that are trusted.
     let remote: Endpoint?
-    private let channel: any Channel
 
-    init(_ request: Request, context: ConnectionContext, proxies: ProxyChain) {
-        (self.request, channel) = (request, context.channel)
-        form = AnswerForm(accept: request.headers[.accept])
-        let headers = request.headers
-        remote = proxies.client(
-            remote: context.remote,
-            forwarded: HTTPField.Name("Forwarded").flatMap { headers[$0] },
-            forwardedFor: HTTPField.Name("X-Forwarded-For").flatMap { headers[$0] }
+    init(_ head: HTTPRequest, from remote: Endpoint?, proxies: ProxyChain) {
+        self.head = head
+        form = AnswerForm(accept: head.headerFields[.accept])
+        self.remote = proxies.client(
+            remote: remote,
+            forwarded: Self.forwarded.flatMap { head.headerFields[$0] },
+            forwardedFor: Self.forwardedFor.flatMap { head.headerFields[$0] }
         )
     }
 
+    private static let forwarded = HTTPField.Name("Forwarded")
+    private static let forwardedFor = HTTPField.Name("X-Forwarded-For")
+
+    /// The headers of a signature, whose names need not be checked with each request.
+    private static let signing: [String: HTTPField.Name] = [
+        "Content-Digest", "Mesh-Key", "Signature", "Signature-Input",
+    ].reduce(into: [:]) { $0[$1] = HTTPField.Name($1) }
+
     /// The token in `Authorization: Bearer …`; another scheme is a token that is none.
     var bearer: String? {
-        guard let header = request.headers[.authorization] else { return nil }
+        guard let header = head.headerFields[.authorization] else { return nil }
         let words = header.split(separator: " ")
         return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : ""
     }
 
-    /// Who sends a request, and its body, which a signature covers.
-    func sender(
-        _ registry: LiveRegistry,
-        _ limits: Limits,
-        largestBody limit: Int = 0
-    ) async throws -> (sender: RegistrySender, body: ByteBuffer) {
-        let body = try await body(limit: limit)
+    /// Who sends the request, whose signature covers the body.
+    func sender(of body: ByteBuffer, _ registry: LiveRegistry, _ limits: Limits) throws -> RegistrySender {
         let parts = SignedParts(
-            method: request.method.rawValue,
-            authority: request.head.authority ?? "",
-            target: request.head.path ?? "",
+            method: head.method.rawValue,
+            authority: head.authority ?? "",
+            target: head.path ?? "",
             body: Data(body.readableBytesView)
         )
-        let headers = request.headers
-        let signer = try await registry.signer(of: parts) { name in HTTPField.Name(name).flatMap { headers[$0] } }
+        let headers = head.headerFields
+        let signer = try registry.signer(of: parts) { name in
+            (Self.signing[name] ?? HTTPField.Name(name)).flatMap { headers[$0] }
+        }
         try limits.signed(by: signer, at: .now())
-        return (RegistrySender(signer: signer, observed: remote), body)
+        return RegistrySender(signer: signer, observed: remote)
     }
+}
 
-    /// The connection, as one that a stream is to go over; the slot is given back when it closes.
-    func stream(_ slot: Limits.Slot, _ limits: Limits) -> any Channel {
-        channel.closeFuture.whenComplete { _ in limits.closeStream(slot) }
-        return channel
-    }
-
-    private func body(limit: Int) async throws(RequestFault) -> ByteBuffer {
-        let length = request.headers[.contentLength].map { Int($0) ?? .max } ?? 0
+extension Request {
+    /// The whole body.
+    func body(limit: Int) async throws(RequestFault) -> ByteBuffer {
+        let length = headers[.contentLength].map { Int($0) ?? .max } ?? 0
         guard length <= limit else { throw .tooLong(limit: limit) }
         do {
-            return try await request.body.collect(upTo: limit)
+            return try await body.collect(upTo: limit)
         } catch is NIOTooManyBytesError {
             throw .tooLong(limit: limit)
         } catch {

@@ -24,98 +24,135 @@ package struct SignalingResponder: HTTPResponder {
 
     /// Never throws: what goes wrong is an answer too.
     package func respond(to request: Request, context: ConnectionContext) async -> Response {
-        let exchange = Exchange(request, context: context, proxies: guards.proxies)
+        let exchange = Exchange(request.head, from: context.remote, proxies: guards.proxies)
         var response: Response
         do {
-            response = try await answer(exchange)
+            response = try await answer(exchange, request, on: context.channel)
         } catch {
-            response = refusal(of: error, exchange)
+            response = refusal(of: error, exchange).response
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ exchange: Exchange) async throws -> Response {
-        try guards.limits.requested(from: exchange.remote, at: .now())
-        let request = exchange.request
-        let route = try Route(method: request.method.rawValue, target: request.head.path ?? "")
-        try guards.browsers.check(request.head, isChange: route.isChange)
-        switch route {
-        case .health: return exchange.form.response(.ok, json: .object(["status": .string("ok")]), plain: "ok\n")
-        case .ready: return await ready(exchange.form)
-        case .file(let file): return file.response
-        case .devices, .device, .watch, .mailbox: return try await read(route, exchange)
-        case .register, .registerID, .remove, .heartbeat, .signal: return try await change(route, exchange)
+    /// Answers a heartbeat that has come whole; nil for anything else.
+    func heartbeatAtOnce(_ head: HTTPRequest, body: ByteBuffer, from remote: Endpoint?) -> Answer? {
+        let exchange = Exchange(head, from: remote, proxies: guards.proxies)
+        guard case .heartbeat(let id)? = try? Self.route(exchange) else { return nil }
+        do {
+            try admit(exchange, to: .heartbeat(id))
+            return try heartbeat(id, body, exchange)
+        } catch {
+            return refusal(of: error, exchange)
         }
     }
 
-    private func ready(_ form: AnswerForm) async -> Response {
+    private static func route(_ exchange: Exchange) throws(RequestFault) -> Route {
+        try Route(method: exchange.head.method.rawValue, target: exchange.head.path ?? "")
+    }
+
+    private func admit(_ exchange: Exchange, to route: Route) throws {
+        try guards.limits.requested(from: exchange.remote, at: .now())
+        try guards.browsers.check(exchange.head, isChange: route.isChange)
+    }
+
+    private func answer(_ exchange: Exchange, _ request: Request, on channel: any Channel) async throws -> Response {
+        let route: Route
+        do { route = try Self.route(exchange) } catch {
+            try guards.limits.requested(from: exchange.remote, at: .now())
+            throw error
+        }
+        try admit(exchange, to: route)
+        switch route {
+        case .health: return exchange.form.answer(.ok, json: .object(["status": .string("ok")]), plain: "ok\n").response
+        case .ready: return await ready(exchange.form).response
+        case .file(let file): return file.response
+        case .devices, .device: return try await read(route, exchange, request).response
+        case .watch, .mailbox: return try await stream(route, exchange, request, on: channel)
+        case .register, .registerID, .remove, .heartbeat, .signal: return try await change(route, exchange, request)
+        }
+    }
+
+    private func ready(_ form: AnswerForm) async -> Answer {
         let isReady = await registry.isReady
         let word = isReady ? "ready" : "not ready"
         let status: HTTPResponse.Status = isReady ? .ok : .serviceUnavailable
-        return form.response(status, json: .object(["status": .string(word)]), plain: word + "\n")
+        return form.answer(status, json: .object(["status": .string(word)]), plain: word + "\n")
     }
 
-    private func read(_ route: Route, _ exchange: Exchange) async throws -> Response {
-        let request = exchange.request
-        let signer = try await exchange.sender(registry, guards.limits).sender.signer
-        let reader = Reader(signer: signer, token: exchange.bearer)
+    private func reader(_ exchange: Exchange, _ request: Request) async throws -> Reader {
+        let body = try await request.body(limit: 0)
+        let signer = try exchange.sender(of: body, registry, guards.limits).signer
+        return Reader(signer: signer, token: exchange.bearer)
+    }
+
+    private func read(_ route: Route, _ exchange: Exchange, _ request: Request) async throws -> Answer {
+        let view = try registry.view(of: await reader(exchange, request))
         switch route {
-        case .devices(let query):
-            let view = try await registry.view(of: reader)
-            return try await list(DeviceQuery(query, form: exchange.form), view: view, exchange)
+        case .devices(let query): return try await list(DeviceQuery(query, form: exchange.form), view: view, exchange)
         case .device(let id):
-            let view = try await registry.view(of: reader)
-            let record = try await registry.record(of: id, in: view)
-            return exchange.form.response(.ok, json: record.json, plain: record.line)
-        case .watch:
-            let view = try await registry.view(of: reader)
-            let slot = try guards.limits.openStream(signer, from: exchange.remote)
-            return streams.watch(
-                in: view,
-                for: reader,
-                from: request.lastEventID,
-                on: exchange.stream(slot, guards.limits)
-            )
-        case .mailbox(let id):
-            let feed = try await registry.mailbox(of: id, for: signer)
-            let slot = try guards.limits.openStream(signer, from: exchange.remote)
-            return streams.signals(
-                feed,
-                for: reader,
-                from: request.lastEventID,
-                on: exchange.stream(slot, guards.limits)
-            )
-        case .health, .ready, .file, .register, .registerID, .remove, .heartbeat, .signal: throw RequestFault.noSuchPath
+            let record = try registry.record(of: id, in: view)
+            return exchange.form.answer(.ok, json: record.json, plain: record.line)
+        case .health, .ready, .file, .register, .registerID, .remove, .heartbeat, .signal, .watch, .mailbox:
+            throw RequestFault.noSuchPath
         }
     }
 
-    private func change(_ route: Route, _ exchange: Exchange) async throws -> Response {
-        let (sender, body) = try await exchange.sender(registry, guards.limits, largestBody: route.largestBody)
+    private func stream(
+        _ route: Route,
+        _ exchange: Exchange,
+        _ request: Request,
+        on channel: any Channel
+    ) async throws -> Response {
+        let reader = try await reader(exchange, request)
+        let view = if case .watch = route { try registry.view(of: reader) } else { DeviceView.all }
+        let feed =
+            if case .mailbox(let id) = route { try registry.mailbox(of: id, for: reader.signer) } else {
+                registry.presence
+            }
+        let slot = try guards.limits.openStream(reader.signer, from: exchange.remote)
+        // Given back when the connection closes, which the stream ends with.
+        channel.closeFuture.whenComplete { [limits = guards.limits] _ in limits.closeStream(slot) }
+        let last = request.lastEventID
+        return if case .mailbox = route {
+            streams.signals(feed, for: reader, from: last, on: channel)
+        } else {
+            streams.watch(in: view, for: reader, from: last, on: channel)
+        }
+    }
+
+    private func change(_ route: Route, _ exchange: Exchange, _ request: Request) async throws -> Response {
+        let body = try await request.body(limit: route.largestBody)
+        if case .heartbeat(let id) = route { return try heartbeat(id, body, exchange).response }
+        let sender = try exchange.sender(of: body, registry, guards.limits)
         switch route {
         case .register, .registerID:
             try guards.limits.registering(sender.signer, from: exchange.remote, at: .now())
-            let newcomer = try Newcomer(route, body: body, type: exchange.request.headers[.contentType])
-            return try await register(newcomer, from: sender, exchange.form)
+            let newcomer = try Newcomer(route, body: body, type: request.headers[.contentType])
+            return try await register(newcomer, from: sender, exchange.form).response
         case .remove(let id):
             try await registry.remove(id, from: sender)
             return Response(status: .noContent)
-        case .heartbeat(let id):
-            let sessions = try SessionReport(parsing: body.readableBytesView)
-            let record = try await registry.heartbeat(id, from: sender, sessions: sessions)
-            return exchange.form.response(.ok, json: record.json, plain: record.line)
         case .signal(let id):
-            try exchange.request.headers[.contentType].checkIsJSON()
-            let isListening = try await registry.signal(Self.signal(in: body), to: id, from: sender)
-            return exchange.form.response(.accepted, json: .object(["listening": .bool(isListening)]), plain: "sent\n")
-        case .health, .ready, .file, .devices, .device, .watch, .mailbox: throw RequestFault.noSuchPath
+            try request.headers[.contentType].checkIsJSON()
+            let isListening = try registry.signal(Self.signal(in: body), to: id, from: sender)
+            let json = JSON.object(["listening": .bool(isListening)])
+            return exchange.form.answer(.accepted, json: json, plain: "sent\n").response
+        case .health, .ready, .file, .devices, .device, .watch, .mailbox, .heartbeat: throw RequestFault.noSuchPath
         }
+    }
+
+    private func heartbeat(_ id: RecordID, _ body: ByteBuffer, _ exchange: Exchange) throws -> Answer {
+        let sender = try exchange.sender(of: body, registry, guards.limits)
+        let sessions = try SessionReport(parsing: body.readableBytesView)
+        let record = try registry.heartbeat(id, from: sender, sessions: sessions)
+        return exchange.form.answer(.ok, json: record.json, plain: record.line)
     }
 
     private func register(
         _ newcomer: Newcomer,
         from sender: RegistrySender,
         _ form: AnswerForm
-    ) async throws -> Response {
+    ) async throws -> Answer {
         let (record, isNew) = try await registry.register(
             newcomer.registration,
             from: sender,
@@ -125,68 +162,72 @@ package struct SignalingResponder: HTTPResponder {
         // The earlier server knew no other status.
         let status = isNew && form == .json ? HTTPResponse.Status.created : .ok
         let seen = sender.observed.map { " with IP \($0)" } ?? ""
-        var response = form.response(status, json: record.json, plain: "Registered device \(record.id)\(seen)\n")
-        if isNew { response.headers[.location] = "/devices/\(record.id)" }
-        return response
+        var answer = form.answer(status, json: record.json, plain: "Registered device \(record.id)\(seen)\n")
+        if isNew { answer.headers[.location] = "/devices/\(record.id)" }
+        return answer
     }
 
-    private func list(_ query: DeviceQuery, view: DeviceView, _ exchange: Exchange) async throws -> Response {
+    private func list(_ query: DeviceQuery, view: DeviceView, _ exchange: Exchange) async throws -> Answer {
         let form = exchange.form
-        if form == .json, let tag = exchange.request.headers[.ifNoneMatch] {
-            let current = await registry.currentTag()
-            if current.isOneOf(tag) {
-                var response = Response(status: .notModified)
-                response.headers[.eTag] = current
-                response.headers[.vary] = AnswerForm.varies
-                return response
-            }
+        if form == .json, let tags = exchange.head.headerFields[.ifNoneMatch] {
+            let current = registry.currentTag()
+            if current.isOneOf(tags) { return ListAnswer.unchanged(tag: current).answer }
         }
-        var filter = query.filter
-        filter.tag = view.tag
+        var query = query
+        query.filter.tag = view.tag
         switch form {
-        case .json:
-            let listing = await registry.encodedPage(filter: filter, after: query.after, limit: query.limit)
-            var response = form.response(.ok, body: listing.body)
-            response.headers[.eTag] = listing.tag
-            if let last = listing.last, let link = HTTPField.Name("Link") {
-                response.headers[link] = "<\(query.target(after: last))>; rel=\"next\""
-            }
-            return response
+        case .json: return ListAnswer.whole(await listing(query)).answer
         case .plain:
-            let page = await registry.page(filter: filter, after: query.after, limit: query.limit)
-            return form.response(.ok, body: ByteBuffer(string: page.records.map(\.line).joined()))
+            let lines = await offLoop { [query, registry] in
+                registry.page(filter: query.filter, after: query.after, limit: query.limit).records.map(\.line).joined()
+            }
+            return form.answer(.ok, body: ByteBuffer(string: lines))
         }
+    }
+
+    /// One that is to be made first is not made on the event loop.
+    private func listing(_ query: DeviceQuery) async -> DeviceListing {
+        if let known = registry.knownPage(query) { return known }
+        return await offLoop { [registry] in registry.encodedPage(query) }
+    }
+
+    /// The whole list for somebody who proves nothing, if that is enough and nothing is to be made for it.
+    func listAtHand(for host: String, unless tags: String?, from remote: Endpoint?) -> ListAnswer? {
+        guard guards.browsers.isOurs(host), let (tag, whole) = registry.listForAnybody() else { return nil }
+        let answer = tags.map(tag.isOneOf) ?? false ? ListAnswer.unchanged(tag: tag) : whole.map(ListAnswer.whole)
+        guard let answer, (try? guards.limits.requested(from: remote, at: .now())) != nil else { return nil }
+        return answer
     }
 
     private static func signal(in body: ByteBuffer) throws(RequestFault) -> JSON {
         do { return try JSON(parsing: body.readableBytesView) } catch { throw .signal(error) }
     }
 
-    private func refusal(of error: any Error, _ exchange: Exchange) -> Response {
+    private func refusal(of error: any Error, _ exchange: Exchange) -> Answer {
         let problem = Problem(describing: error)
         Counter(label: "signaling_refusals", dimensions: [("cause", problem.cause)]).increment()
         logger.debug(
             "A request was refused",
             metadata: [
                 "cause": "\(problem.cause)", "detail": "\(problem.detail)",
-                "client": "\(exchange.remote?.description ?? "-")", "method": "\(exchange.request.method.rawValue)",
-                "target": "\((exchange.request.head.path ?? "").printable)",
+                "client": "\(exchange.remote?.description ?? "-")", "method": "\(exchange.head.method.rawValue)",
+                "target": "\((exchange.head.path ?? "").printable)",
             ]
         )
         if problem.status == HTTPResponse.Status.internalServerError.code {
             logger.error("A request failed", metadata: ["reason": "\(error)"])
         }
-        var response = exchange.form.response(problem)
+        var answer = exchange.form.answer(problem)
         if case .method(let allowed)? = error as? RequestFault {
-            response.headers[.allow] = allowed.joined(separator: ", ")
+            answer.headers[.allow] = allowed.joined(separator: ", ")
         }
-        if problem.status == HTTPResponse.Status.unauthorized.code { response.headers[.wwwAuthenticate] = "Bearer" }
+        if problem.status == HTTPResponse.Status.unauthorized.code { answer.headers[.wwwAuthenticate] = "Bearer" }
         if let seconds = Problem.retryAfter(error), let name = HTTPField.Name("Retry-After") {
-            response.headers[name] = "\(seconds)"
+            answer.headers[name] = "\(seconds)"
         }
         // The rest of the body may still be on its way; nobody wants it.
-        if (error as? RequestFault)?.leavesBody ?? false { response.headers[.connection] = "close" }
-        return response
+        if (error as? RequestFault)?.leavesBody ?? false { answer.headers[.connection] = "close" }
+        return answer
     }
 }
 
@@ -210,6 +251,7 @@ extension Request {
 extension String {
     /// Whether this tag is in an `If-None-Match` header.
     fileprivate func isOneOf(_ tags: String) -> Bool {
-        tags == "*" || tags.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == self }
+        tags == self || tags == "*"
+            || tags.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == self }
     }
 }

@@ -10,6 +10,8 @@ import MeshCore
 package struct SQLiteStore: RegistryStore {
     /// Says which layout the tables have; kept in the database's header.
     private static let layout = 2
+    /// Rows that one task reads.
+    private static let part = 4_096
 
     private let database: DatabaseQueue
     private let path: String
@@ -33,8 +35,8 @@ package struct SQLiteStore: RegistryStore {
                 )
             }
             return KeptState(
-                records: try devices.map { try read($0, DeviceRecord.init) },
-                grants: try grants.map { try read($0, Grant.init) }
+                records: try await readAll(devices, DeviceRecord.init),
+                grants: try await readAll(grants, Grant.init)
             )
         } catch {
             throw Self.fault(error, path: path)
@@ -50,6 +52,22 @@ package struct SQLiteStore: RegistryStore {
             )
         }
         do { try result.get() } catch { throw Self.fault(error, path: path) }
+    }
+
+    /// Reads many rows, on all processors: who starts the server waits for it.
+    private func readAll<Value: Sendable>(
+        _ texts: [String],
+        _ value: @Sendable @escaping (JSON) -> Value?
+    ) async throws -> [Value] {
+        try await withThrowingTaskGroup(of: [Value].self) { group in
+            for start in stride(from: 0, to: texts.count, by: Self.part) {
+                group.addTask { try texts[start..<min(start + Self.part, texts.count)].map { try read($0, value) } }
+            }
+            var values: [Value] = []
+            values.reserveCapacity(texts.count)
+            for try await part in group { values += part }
+            return values
+        }
     }
 
     private func read<Value>(_ text: String, _ value: (JSON) -> Value?) throws(StoreFault) -> Value {

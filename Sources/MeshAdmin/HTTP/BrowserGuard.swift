@@ -27,8 +27,15 @@ package struct BrowserGuard: Sendable {
         guard let host, origin == "http://\(host)" || origin == "https://\(host)" else { throw .otherOrigin }
     }
 
-    private func isOurs(_ authority: String) -> Bool {
+    /// What everybody calls this machine, told without taking the text apart.
+    private static let usual = ["127.0.0.1:", "localhost:", "[::1]:"]
+
+    /// Whether this server may be called so.
+    package func isOurs(_ authority: String) -> Bool {
         guard let names else { return true }
+        if Self.usual.contains(where: { authority.hasPrefix($0) && authority.dropFirst($0.count).isPort }) {
+            return true
+        }
         // A port of 0 stands for none.
         let colon = authority.lastIndex(of: ":").map { authority[$0...].contains("]") } ?? true
         guard let endpoint = Endpoint(colon ? authority + ":0" : authority) else { return false }
@@ -36,8 +43,12 @@ package struct BrowserGuard: Sendable {
     }
 }
 
+extension Substring {
+    fileprivate var isPort: Bool { utf8.allSatisfy { (0x30...0x39).contains($0) } && UInt16(self) != nil }
+}
+
 extension HTTPField.Name {
-    fileprivate static var secFetchSite: HTTPField.Name? { HTTPField.Name("Sec-Fetch-Site") }
+    fileprivate static let secFetchSite = HTTPField.Name("Sec-Fetch-Site")
 }
 
 extension HTTPFields {

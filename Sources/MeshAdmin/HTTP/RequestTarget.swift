@@ -17,7 +17,7 @@ package struct RequestTarget: Equatable, Sendable {
             path.append(decoded)
         }
         var query: [String: String] = [:]
-        for pair in pieces.dropFirst().joined().split(separator: "&") {
+        for pair in pieces.count > 1 ? pieces[1].split(separator: "&") : [] {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let decoded = sides.compactMap { $0.replacing("+", with: " ").percentDecoded }
             guard decoded.count == sides.count, let name = decoded.first else { return nil }
@@ -31,6 +31,7 @@ package struct RequestTarget: Equatable, Sendable {
 extension StringProtocol {
     /// The text that this one encodes; nil where it encodes none, or none that is UTF-8.
     fileprivate var percentDecoded: String? {
+        guard utf8.contains(UInt8(ascii: "%")) else { return String(self) }
         var bytes: [UInt8] = []
         var rest = utf8[...]
         while let byte = rest.popFirst() {

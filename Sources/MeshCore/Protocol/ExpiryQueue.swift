@@ -25,6 +25,11 @@ struct ExpiryQueue<ID: Hashable & Sendable>: Sendable {
     private var ends: [ID: End] = [:]
     private var queue = Heap<Entry>()
 
+    /// Makes room for so many at once.
+    mutating func reserve(_ count: Int) {
+        ends.reserveCapacity(count)
+    }
+
     /// `id` ends at `instant`, whatever was said before.
     mutating func set(_ id: ID, to instant: NIODeadline) {
         if let end = ends[id], end.queued <= instant {

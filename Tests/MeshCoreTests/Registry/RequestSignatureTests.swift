@@ -117,6 +117,72 @@ import Testing
         #expect(throws: SignatureFault.malformed(header: "Signature-Input")) { try signer(headers) }
     }
 
+    @Test(arguments: [
+        ("mesh=(\"@method\" ", "mesh=( \"@method\"  "), (";alg=", "; alg="),
+        ("created=1700000000", "created=01700000000"),
+        ("\"n1\"", "\"n\\\"1\""), ("mesh=", "other=1, mesh="), ("mesh=", "mesh=1, mesh="),
+    ])
+    func `another spelling of the profile is read as structured fields are`(part: String, other: String) throws {
+        let whole = try headers()
+        let input = try #require(whole["Signature-Input"])
+        var spelled = whole
+        spelled["Signature-Input"] = input.replacing(part, with: other)
+        #expect(spelled["Signature-Input"] != input)
+        if other.contains("n\\") {
+            // Another nonce than was signed.
+            #expect(throws: SignatureFault.wrong) { try signer(spelled) }
+        } else {
+            #expect(try signer(spelled) == signer(whole))
+        }
+    }
+
+    @Test func `the parameters may come in any order, each of them once`() throws {
+        let device = DeviceID(of: key.publicKey)
+        let parameters = [
+            ";created=1700000000", ";nonce=\"n1\"", ";keyid=\"\(device)\"", ";alg=\"ecdsa-p256-sha256\"",
+            ";tag=\"swift-mesh\"",
+        ]
+        let whole = try headers()
+        let input = try #require(whole["Signature-Input"])
+        for order in [[4, 3, 2, 1, 0], [1, 0, 2, 4, 3], [2, 4, 1, 3, 0]] {
+            var headers = whole
+            headers["Signature-Input"] = input.replacing(
+                parameters.joined(),
+                with: order.map { parameters[$0] }.joined()
+            )
+            #expect(headers["Signature-Input"] != input)
+            // It is read, but is another base than was signed.
+            #expect(throws: SignatureFault.wrong) { try signer(headers) }
+        }
+        for parameter in parameters.prefix(2) {
+            var headers = whole
+            headers["Signature-Input"] = input.replacing(
+                parameter,
+                with: parameter + parameter.replacing("1", with: "2")
+            )
+            #expect(throws: SignatureFault.self, "\(parameter)") { try signer(headers) }
+        }
+    }
+
+    @Test func `a key counts in the one form that its id is made of`() throws {
+        let compressed =
+            Data([
+                0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86,
+                0x48,
+                0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x22, 0x00,
+            ]) + key.publicKey.compressedRepresentation
+        var offTheCurve = key.publicKey.derRepresentation
+        offTheCurve[offTheCurve.count - 1] ^= 1
+        var otherForm = key.publicKey.derRepresentation
+        otherForm[26] = 0x06
+        let der = key.publicKey.derRepresentation
+        for bytes in [compressed, offTheCurve, otherForm, der + [0], der.dropLast(), der.prefix(26), Data()] {
+            var headers = try headers()
+            headers["Mesh-Key"] = ":\(bytes.base64EncodedString()):"
+            #expect(throws: SignatureFault.malformed(header: "Mesh-Key")) { try signer(headers) }
+        }
+    }
+
     @Test func `each changed byte of each header is refused`() throws {
         let whole = try headers()
         for (name, text) in whole {

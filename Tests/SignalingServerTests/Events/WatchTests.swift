@@ -135,7 +135,7 @@ import signaling_server
             watched.interrupted()
             let headers = watched.lastEventID.map { [("Last-Event-ID", $0)] } ?? []
             _ = try await server.registry.register(Registration(id: #require(RecordID("last"))), from: .nobody)
-            let there = await server.registry.page(filter: DeviceFilter(), after: nil, limit: .max).records
+            let there = server.registry.page(filter: DeviceFilter(), after: nil, limit: .max).records
             try await StreamReader.read(port: server.port, target: "/devices/watch", headers: headers) { _, events in
                 for event in events { _ = watched.received(event) }
                 return watched.records.values.sorted { $0.id < $1.id }.map(\.registration) == there.map(\.registration)

@@ -76,6 +76,28 @@ import signaling_server
             #expect(answer.ranges(of: "\r\n\r\nok\n").count == 2)
         }
     }
+
+    @Test func `the list is answered in its turn and alike, whichever way it goes`() async throws {
+        try await RunningServer.run { server in
+            _ = try await server.send(.post, "/register", body: #"{"id":"a"}"#)
+            let list = "GET /devices HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n"
+            let other = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            let answer = try await server.raw(
+                "\(list)Connection: keep-alive\r\n\r\n\(other)\(list)\r\n\(list)\r\n\(list)If-None-Match: *\r\n\r\n"
+                    + "\(other)\(list)Connection: close\r\n\r\n"
+            )
+            let answers = answer.split(separator: "HTTP/1.1 ").map { answer in
+                // In the order of their names, and without the second in which it was sent.
+                answer.split(separator: "\r\n").filter { !$0.lowercased().hasPrefix("date: ") }.sorted()
+            }
+            #expect(answers.count == 7)
+            #expect(Set([0, 2, 3, 6].map { answers[$0] }).count == 1)
+            #expect(answers[0].contains("200 OK"))
+            #expect(answers[4].contains("304 Not Modified"))
+            #expect(answers[1] == answers[5])
+            #expect(answer.ranges(of: "Date: ").count + answer.ranges(of: "date: ").count == 7)
+        }
+    }
 }
 
 extension RunningServer {

@@ -71,7 +71,7 @@ import signaling_server
             let answer = try await server.perform(.register(Registration(id: laptop)))
             #expect(try answer.cause == "unproven")
             #expect(try await server.send(.get, "/register?id=laptop", headers: [:]).status == .forbidden)
-            #expect(await server.registry.page(filter: DeviceFilter(), after: nil, limit: 9).records.isEmpty)
+            #expect(server.registry.page(filter: DeviceFilter(), after: nil, limit: 9).records.isEmpty)
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Crypto
+import FoundationEssentials
 
 /// A device's self-proving name: a UUID of version 8 (RFC 9562, section 5.8) whose 122 free bits are the first 122 bits
 /// of SHA-256 over the device's public key (P-256, SubjectPublicKeyInfo in DER).
@@ -14,7 +15,12 @@ package struct DeviceID: Hashable, Sendable {
 
     /// The id of whoever has the private half of `key`.
     package init(of key: P256.Signing.PublicKey) {
-        let digest = SHA256.hash(data: key.derRepresentation)
+        self.init(ofDER: key.derRepresentation)
+    }
+
+    /// The id that is made of a key, given in its one form of SubjectPublicKeyInfo in DER.
+    init(ofDER key: some DataProtocol) {
+        let digest = SHA256.hash(data: key)
         let leading = digest.prefix(16).reduce((0, 0)) { (words: (UInt64, UInt64), byte: UInt8) in
             (words.0 << 8 | words.1 >> 56, words.1 << 8 | UInt64(byte))
         }
@@ -24,11 +30,15 @@ package struct DeviceID: Hashable, Sendable {
 
     /// Parses the text form; nil for anything else, and for a UUID of another version or variant.
     package init?(_ text: some StringProtocol) {
-        let bytes = Array(text.utf8)
-        guard bytes.count == Self.textLength else { return nil }
+        self.init(text: Array(text.utf8))
+    }
+
+    private init?(text: [UInt8]) {
+        guard text.count == Self.textLength else { return nil }
         var words: (UInt64, UInt64) = (0, 0)
-        for (position, byte) in bytes.enumerated() {
-            if Self.hyphens.contains(position) {
+        for position in text.indices {
+            let byte = text[position]
+            if Self.isHyphen(position) {
                 guard byte == UInt8(ascii: "-") else { return nil }
             } else {
                 guard let digit = Self.value(ofHexDigit: byte) else { return nil }
@@ -56,7 +66,10 @@ package struct DeviceID: Hashable, Sendable {
     private static let version: UInt64 = 0x8000
     private static let variant: UInt64 = 0b10 << 62
     private static let textLength = 36
-    private static let hyphens: Set<Int> = [8, 13, 18, 23]
+
+    private static func isHyphen(_ position: Int) -> Bool {
+        position == 8 || position == 13 || position == 18 || position == 23
+    }
 
     private static func value(ofHexDigit byte: UInt8) -> UInt64? {
         switch byte {
@@ -70,15 +83,14 @@ package struct DeviceID: Hashable, Sendable {
 
 extension DeviceID: CustomStringConvertible {
     package var description: String {
-        var text = ""
+        var text: [UInt8] = []
         text.reserveCapacity(Self.textLength)
         for position in 0..<32 {
-            if [8, 12, 16, 20].contains(position) { text.append("-") }
-            let word = position < 16 ? high : low
-            let digit = word >> UInt64(60 - 4 * (position % 16)) & 0xF
-            text.append(String(digit, radix: 16))
+            if Self.isHyphen(text.count) { text.append(UInt8(ascii: "-")) }
+            let digit = UInt8((position < 16 ? high : low) >> UInt64(60 - 4 * (position % 16)) & 0xF)
+            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
         }
-        return text
+        return String(decoding: text, as: UTF8.self)
     }
 }
 

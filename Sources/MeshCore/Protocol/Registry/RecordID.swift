@@ -12,13 +12,11 @@ package struct RecordID: Hashable, Sendable, CustomStringConvertible {
 
     /// Nil for what is no id.
     package init?(_ text: some StringProtocol) {
-        guard (1...64).contains(text.utf8.count), !Self.reserved.contains(String(text)),
-            text.utf8.allSatisfy(Self.allows)
-        else {
-            return nil
-        }
+        let text = String(text)
+        guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy(Self.allows), !Self.reserved.contains(text)
+        else { return nil }
         device = DeviceID(text)
-        description = device?.description ?? String(text)
+        description = device?.description ?? text
     }
 
     package init(_ device: DeviceID) {
@@ -26,7 +24,7 @@ package struct RecordID: Hashable, Sendable, CustomStringConvertible {
         description = device.description
     }
 
-    private static let reserved: Set<String> = [".", "..", "watch"]
+    private static let reserved = [".", "..", "watch"]
 
     static func allows(_ byte: UInt8) -> Bool {
         switch byte {

@@ -119,6 +119,8 @@ package struct Registry: Sendable {
     /// Each record has its whole life before it: the device could not give a sign of life to a server that wasn't
     /// there.
     package mutating func restore(_ kept: [DeviceRecord], at now: Moment) {
+        records.reserveCapacity(kept.count)
+        expiries.reserve(kept.count)
         for var record in kept where records[record.id] != nil || order.count < maximum {
             let ttl = record.registration.ttl ?? defaultTTL
             record.expiresAt = (now + ttl).date

@@ -51,9 +51,12 @@ package struct ReplayGuard: Equatable, Sendable {
     }
 
     private static func mark(of signer: RequestSigner) -> Mark {
-        let digest = SHA256.hash(data: Data("\(signer.device) \(signer.nonce)".utf8))
-        let bytes = Array(digest)
-        let words = [bytes[..<8], bytes[8..<16]].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
-        return Mark(high: words[0], low: words[1])
+        var hasher = SHA256()
+        hasher.update(data: signer.device.bytes)
+        hasher.update(data: Array(signer.nonce.utf8))
+        let words = hasher.finalize().prefix(16).reduce((0, 0)) { (words: (UInt64, UInt64), byte: UInt8) in
+            (words.0 << 8 | words.1 >> 56, words.1 << 8 | UInt64(byte))
+        }
+        return Mark(high: words.0, low: words.1)
     }
 }

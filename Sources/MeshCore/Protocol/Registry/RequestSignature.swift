@@ -69,15 +69,15 @@ package enum RequestSignature {
         let headers = try SignatureHeaders(header)
         let age = now.timeIntervalSince(headers.signer.created)
         guard abs(age) <= window else { throw age > 0 ? .expired : .fromTheFuture }
-        guard DeviceID(of: headers.key) == headers.signer.device else { throw .otherKey }
+        guard headers.key.device == headers.signer.device else { throw .otherKey }
         guard headers.digest == Data(SHA256.hash(data: parts.body)) else { throw .otherBody }
         let base = base(parts, header: { header($0) ?? "" }, input: headers.input)
-        guard headers.key.isValidSignature(headers.signature, for: base) else { throw .wrong }
+        guard headers.key.key.isValidSignature(headers.signature, for: base) else { throw .wrong }
         return headers.signer
     }
 
     /// The signature base (RFC 9421, section 2.5): a line for each component, and last the parameters.
-    private static func base(_ parts: SignedParts, header: (String) -> String, input: String) -> Data {
+    private static func base(_ parts: SignedParts, header: (String) -> String, input: String) -> [UInt8] {
         let lines = [
             "\"@method\": \(parts.method)",
             "\"@authority\": \(parts.authority)",
@@ -87,7 +87,13 @@ package enum RequestSignature {
             "\"mesh-key\": \(header("Mesh-Key"))",
             "\"@signature-params\": \(input)",
         ]
-        return Data(lines.joined(separator: "\n").utf8)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(768)
+        for line in lines {
+            if !bytes.isEmpty { bytes.append(UInt8(ascii: "\n")) }
+            bytes += line.utf8
+        }
+        return bytes
     }
 
     static func text(of list: InnerList) throws -> String {

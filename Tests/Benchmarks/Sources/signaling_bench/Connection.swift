@@ -50,30 +50,26 @@ final class Connection {
         return answers
     }
 
+    /// Looks at the bytes as they are: the generator shares the processors with what it measures.
     private static func answer(in bytes: [UInt8]) -> (Int, Range<Int>, Int)? {
-        guard let end = headEnd(bytes) else { return nil }
-        let head = String(decoding: bytes[..<end], as: UTF8.self)
-        let status = head.dropFirst(9).prefix(3)
-        var length = 0
-        for line in head.split(separator: "\r\n").dropFirst() {
-            let sides = line.split(separator: ":", maxSplits: 1)
-            if sides.count == 2, sides[0].lowercased() == "content-length" {
-                length = Int(sides[1].drop { $0 == " " }) ?? 0
-            }
+        bytes.withUnsafeBytes { buffer in
+            guard let last = place(of: "\r\n\r\n", in: buffer, from: 0) else { return nil }
+            let end = last + 4
+            let head = UnsafeRawBufferPointer(rebasing: buffer[..<end])
+            let field = place(of: "-Length: ", in: head, from: 0) ?? place(of: "-length: ", in: head, from: 0)
+            let length = field.map { number(in: head, from: $0 + 9) } ?? 0
+            guard buffer.count >= end + length else { return nil }
+            return (number(in: head, from: 9), end..<(end + length), end + length)
         }
-        guard bytes.count >= end + length else { return nil }
-        return (Int(status) ?? 0, end..<(end + length), end + length)
     }
 
-    private static func headEnd(_ bytes: [UInt8]) -> Int? {
-        var position = 3
-        while position < bytes.count {
-            if bytes[position] == 10, bytes[position - 1] == 13, bytes[position - 2] == 10, bytes[position - 3] == 13 {
-                return position + 1
-            }
-            position += 1
+    private static func number(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var value = 0
+        for byte in bytes[start...] {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { break }
+            value = value * 10 + Int(byte) - 48
         }
-        return nil
+        return value
     }
 }
 

@@ -24,13 +24,19 @@ final class DeviceKey: @unchecked Sendable {
         id = Self.id(of: sha256(der))
     }
 
-    /// A request, signed now.
-    func signed(_ method: String, _ target: String, port: UInt16, body: String = "") throws -> [UInt8] {
+    /// A request, signed now or as if at another time.
+    func signed(
+        _ method: String,
+        _ target: String,
+        port: UInt16,
+        body: String = "",
+        at date: Date = Date()
+    ) throws -> [UInt8] {
         nonces += 1
         let digest = Data(sha256(Array(body.utf8))).base64EncodedString()
         let covered = #"("@method" "@authority" "@path" "@query" "content-digest" "mesh-key")"#
         let input =
-            covered + ";created=\(Int(Date().timeIntervalSince1970));nonce=\"\(nonces)\";keyid=\"\(id)\""
+            covered + ";created=\(Int(date.timeIntervalSince1970));nonce=\"\(nonces)\";keyid=\"\(id)\""
             + #";alg="ecdsa-p256-sha256";tag="swift-mesh""#
         let base = [
             "\"@method\": \(method)", "\"@authority\": 127.0.0.1:\(port)", "\"@path\": \(target)", "\"@query\": ?",

@@ -116,11 +116,11 @@ private final class Crowd {
         let now = monotonicNanoseconds()
         chunk.withUnsafeBytes { buffer in
             let all = UnsafeRawBufferPointer(rebasing: buffer[..<(kept + count)])
-            if !isStarted.contains(descriptor), Self.find("ynced", in: all, from: 0) != nil {
+            if !isStarted.contains(descriptor), place(of: "ynced", in: all, from: 0) != nil {
                 isStarted.insert(descriptor)
             }
             var position = 0
-            while let found = Self.find("@", in: all, from: position) {
+            while let found = place(of: "@", in: all, from: position) {
                 guard let (time, end) = Self.number(in: all, from: found + 1) else { break }
                 histogram.record(nanoseconds: now - time)
                 position = end
@@ -129,22 +129,6 @@ private final class Crowd {
             rest = Array(all[max(position, all.count - 64)...])
         }
         rests[descriptor] = rest
-    }
-
-    /// Where a mark begins, whose first byte is rare.
-    private static func find(_ mark: StaticString, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
-        guard let base = bytes.baseAddress else { return nil }
-        let length = mark.utf8CodeUnitCount
-        var position = start
-        while position + length <= bytes.count,
-            let found = memchr(base + position, Int32(mark.utf8Start.pointee), bytes.count - position)
-        {
-            position = UnsafeRawPointer(found) - base
-            guard position + length <= bytes.count else { return nil }
-            if memcmp(base + position, mark.utf8Start, length) == 0 { return position }
-            position += 1
-        }
-        return nil
     }
 
     /// The digits up to an `e`, and where they end; nil where the `e` has not come.

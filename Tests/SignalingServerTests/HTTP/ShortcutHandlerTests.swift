@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Logging
+import MeshAdmin
+import MeshCore
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import Testing
+
+@testable import signaling_server
+
+@Suite struct ShortcutHandlerTests {
+    private let clock = ManualClock()
+
+    @Test func `a list that is at hand is answered at once, and nothing of the request goes further`() async throws {
+        let registry = try await open()
+        let known = registry.encodedPage(.whole)
+        let connection = connection(to: registry)
+        try connection.ask()
+        let head = try #require(try connection.answeredHead())
+        #expect(head.status == .ok)
+        #expect(head.headers["ETag"] == [known.tag])
+        #expect(head.headers["Content-Length"] == ["\(known.body.readableBytes)"])
+        #expect(head.headers["Date"].first?.hasSuffix(" GMT") == true)
+        #expect(try connection.channel.readOutbound(as: HTTPServerResponsePart.self) == .body(.byteBuffer(known.body)))
+        #expect(try connection.channel.readOutbound(as: HTTPServerResponsePart.self) == .end(nil))
+        #expect(try connection.passedOn() == 0)
+    }
+
+    @Test func `who has the list already is told so, whether it is at hand or not`() async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        let tag = registry.currentTag()
+        for tags in [tag, "\"other\", \(tag)", "*"] {
+            try connection.ask([("If-None-Match", tags)])
+            #expect(try connection.answeredHead()?.status == .notModified)
+            #expect(try connection.channel.readOutbound(as: HTTPServerResponsePart.self) == .end(nil))
+        }
+        try connection.ask([("If-None-Match", "\"other\"")])
+        #expect(try connection.passedOn() == 2)
+    }
+
+    @Test(arguments: [
+        [("Authorization", "Bearer a")], [("Signature", "mesh=:AAAA:")], [("Signature-Input", "mesh=()")],
+        [("Connection", "close")], [("Content-Length", "1")], [("Transfer-Encoding", "chunked")],
+        [("Expect", "100-continue")], [("Upgrade", "h2c")], [("Host", "127.0.0.1")],
+    ])
+    func `a request that says more than it must goes the ordinary way`(headers: [(String, String)]) async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        let connection = connection(to: registry)
+        try connection.ask(headers)
+        #expect(try connection.passedOn() == 2)
+        #expect(try connection.answeredHead() == nil)
+    }
+
+    @Test func `another request goes the ordinary way`() async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        for head in [
+            HTTPRequestHead(version: .http1_1, method: .HEAD, uri: "/devices", headers: Self.usual),
+            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices?limit=1", headers: Self.usual),
+            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices/", headers: Self.usual),
+            HTTPRequestHead(version: .http1_0, method: .GET, uri: "/devices", headers: Self.usual),
+            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices", headers: ["Host": "localhost"]),
+            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices", headers: ["Accept": "*/*"]),
+            HTTPRequestHead(
+                version: .http1_1,
+                method: .GET,
+                uri: "/devices",
+                headers: ["Host": "evil.example.org", "Accept": "*/*"]
+            ),
+        ] {
+            let connection = connection(to: registry)
+            try connection.send(head)
+            #expect(try connection.passedOn() == 2, "\(head)")
+            #expect(try connection.answeredHead() == nil, "\(head)")
+        }
+    }
+
+    @Test func `while a request before it is under way, it waits for its turn`() async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        let connection = connection(to: registry)
+        try connection.send(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/healthz", headers: Self.usual))
+        try connection.ask()
+        #expect(try connection.passedOn() == 4)
+        #expect(try connection.answeredHead() == nil)
+        try connection.finishAnswer()
+        try connection.ask()
+        #expect(try connection.passedOn() == 2)
+        try connection.finishAnswer()
+        try connection.finishAnswer()
+        try connection.ask()
+        #expect(try connection.answeredHead()?.status == .ok)
+    }
+
+    @Test func `it is never older than what happened`() async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        _ = try await registry.register(Registration(id: #require(RecordID("a"))), from: .nobody)
+        let connection = connection(to: registry)
+        try connection.ask()
+        #expect(try connection.passedOn() == 2)
+        let known = registry.encodedPage(.whole)
+        try connection.finishAnswer()
+        try connection.ask()
+        #expect(try connection.answeredHead()?.headers["ETag"] == [known.tag])
+        clock.advance(by: .seconds(60))
+        let second = self.connection(to: registry)
+        try second.ask()
+        #expect(try second.passedOn() == 2)
+    }
+
+    @Test func `a heartbeat is answered at once, with a body or without`() async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        for body in ["", #"{"sessions":{}}"#] {
+            clock.advance(by: .seconds(1))
+            try connection.beat("first", body: [body])
+            #expect(try connection.passedOn() == 0)
+            let head = try #require(try connection.answeredHead())
+            #expect(head.status == .ok)
+            guard
+                case .body(.byteBuffer(let bytes))? = try connection.channel.readOutbound(
+                    as: HTTPServerResponsePart.self
+                )
+            else {
+                Issue.record("no body")
+                return
+            }
+            #expect(head.headers["Content-Length"] == ["\(bytes.readableBytes)"])
+            let record = try JSON(parsing: bytes.readableBytesView)
+            #expect(DeviceRecord(record)?.lastSeen == clock.now.date)
+            #expect(try connection.channel.readOutbound(as: HTTPServerResponsePart.self) == .end(nil))
+        }
+    }
+
+    @Test func `a heartbeat that is refused is told why, and the connection stays`() async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        for (id, body, status) in [("nobody", "", 404), ("first", "{", 400), ("first", "", 200)] {
+            try connection.beat(id, body: [body])
+            #expect(try connection.passedOn() == 0)
+            #expect(try connection.answeredHead()?.status.code == UInt(status))
+            while try connection.channel.readOutbound(as: HTTPServerResponsePart.self) != nil {}
+        }
+    }
+
+    @Test func `a heartbeat that does not come whole at once goes the ordinary way, whole`() async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        try connection.beat("first", body: ["{", "}"])
+        #expect(try connection.answeredHead() == nil)
+        var parts: [HTTPServerRequestPart] = []
+        while let part = try connection.channel.readInbound(as: HTTPServerRequestPart.self) { parts.append(part) }
+        #expect(parts.count == 4)
+        #expect(
+            Array(parts.dropFirst()) == [.body(ByteBuffer(string: "{")), .body(ByteBuffer(string: "}")), .end(nil)]
+        )
+    }
+
+    @Test(arguments: [
+        "/devices/first/heartbeat?a=b", "/devices//heartbeat", "/devices/a/b/heartbeat", "/devices/%zz/heartbeat",
+        "/devices/first/signals",
+    ])
+    func `what only looks like a heartbeat goes the ordinary way`(uri: String) async throws {
+        let registry = try await open()
+        let connection = connection(to: registry)
+        try connection.send(HTTPRequestHead(version: .http1_1, method: .POST, uri: uri, headers: Self.usual))
+        #expect(try connection.passedOn() == 2)
+        #expect(try connection.answeredHead() == nil)
+    }
+
+    @Test func `where devices are enrolled, nobody is answered who proves nothing`() async throws {
+        let registry = try await open(enrollment: .keys)
+        _ = registry.encodedPage(.whole)
+        let connection = connection(to: registry)
+        try connection.ask()
+        #expect(try connection.passedOn() == 2)
+    }
+
+    @Test func `an address that asks too often, or takes nothing, goes the ordinary way`() async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        var bounds = Limits.Bounds()
+        bounds.address = Rate(perSecond: 0.001, burst: 2)
+        let connection = connection(to: registry, bounds: bounds, remote: Endpoint(host: "192.0.2.1", port: 9))
+        for _ in 0..<2 {
+            try connection.ask()
+            #expect(try connection.answeredHead()?.status == .ok)
+            while try connection.channel.readOutbound(as: HTTPServerResponsePart.self) != nil {}
+        }
+        try connection.ask()
+        #expect(try connection.passedOn() == 2)
+
+        let full = self.connection(to: registry)
+        full.channel.isWritable = false
+        try full.ask()
+        #expect(try full.passedOn() == 2)
+    }
+
+    @Test func `now and then one goes the ordinary way, which sees that the connection is in use`() async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        let connection = connection(to: registry, interval: .nanoseconds(0))
+        try connection.ask()
+        #expect(try connection.passedOn() == 2)
+    }
+
+    @Test func `a date is written as HTTP wants it`() throws {
+        #expect(Date(timeIntervalSince1970: 784_111_777).httpText == "Sun, 06 Nov 1994 08:49:37 GMT")
+        #expect(Date(timeIntervalSince1970: 1_709_164_800).httpText == "Thu, 29 Feb 2024 00:00:00 GMT")
+    }
+
+    private static let usual: HTTPHeaders = ["Host": "localhost:8080", "Accept": "application/json"]
+
+    /// A registry with one device in it.
+    private func open(enrollment: Enrollment = .open) async throws -> LiveRegistry {
+        let registry = try await LiveRegistry(
+            Registry(enrollment: enrollment, defaultTTL: .seconds(60)),
+            store: MemoryStore(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            clock: { [clock] in clock.now }
+        )
+        if enrollment == .open {
+            _ = try await registry.register(Registration(id: #require(RecordID("first"))), from: .nobody)
+        }
+        return registry
+    }
+
+    private func connection(
+        to registry: LiveRegistry,
+        bounds: Limits.Bounds = Limits.Bounds(),
+        remote: Endpoint? = nil,
+        interval: TimeAmount = .hours(1)
+    ) -> Asking {
+        let responder = SignalingResponder(
+            streams: EventStreams(registry: registry, bounds: EventStreamHandler.Bounds()),
+            guards: Guards(
+                browsers: BrowserGuard(isLoopback: true, names: []),
+                limits: Limits(bounds),
+                proxies: ProxyChain(trusted: [])
+            ),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        return Asking(ShortcutHandler(responder, remote: remote, interval: interval))
+    }
+
+    /// A connection without a socket, and without what would answer the ordinary way.
+    private final class Asking {
+        let channel: EmbeddedChannel
+
+        init(_ shortcut: ShortcutHandler) {
+            channel = EmbeddedChannel(handler: shortcut)
+        }
+
+        func ask(_ headers: [(String, String)] = []) throws {
+            var all = ShortcutHandlerTests.usual
+            all.add(contentsOf: headers)
+            try send(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices", headers: all))
+        }
+
+        /// What comes in one piece.
+        func send(_ head: HTTPRequestHead) throws {
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
+            try channel.writeInbound(HTTPServerRequestPart.end(nil))
+        }
+
+        /// A heartbeat; where its body comes in more than one piece, so does it.
+        func beat(_ id: String, body: [String]) throws {
+            var headers = ShortcutHandlerTests.usual
+            headers.add(name: "Content-Length", value: "\(body.joined().utf8.count)")
+            let uri = "/devices/\(id)/heartbeat"
+            let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: uri, headers: headers)
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
+            for piece in body where !piece.isEmpty {
+                let part = HTTPServerRequestPart.body(ByteBuffer(string: piece))
+                if body.count > 1 { try channel.writeInbound(part) } else { channel.pipeline.fireChannelRead(part) }
+            }
+            try channel.writeInbound(HTTPServerRequestPart.end(nil))
+        }
+
+        /// The end of an answer comes the ordinary way.
+        func finishAnswer() throws {
+            try channel.writeOutbound(HTTPServerResponsePart.end(nil))
+            _ = try channel.readOutbound(as: HTTPServerResponsePart.self)
+        }
+
+        /// Parts that went further since this was last asked.
+        func passedOn() throws -> Int {
+            var count = 0
+            while try channel.readInbound(as: HTTPServerRequestPart.self) != nil { count += 1 }
+            return count
+        }
+
+        func answeredHead() throws -> HTTPResponseHead? {
+            guard case .head(let head)? = try channel.readOutbound(as: HTTPServerResponsePart.self) else { return nil }
+            return head
+        }
+    }
+}
