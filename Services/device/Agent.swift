@@ -201,6 +201,8 @@ extension Agent {
         case .askerLeft(let number): programs[number] = nil
         case .lines(let lines): handle(lines, at: now)
         case .inputEnded: inputHasEnded = true
+        // As after each event.
+        case .scriptGoesOn: break
         case .stopped: leave(at: now)
         }
     }

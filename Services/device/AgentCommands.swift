@@ -17,11 +17,12 @@ extension Agent {
         }
     }
 
-    /// Of a script each line waits until what those before it ask for is under way.
+    /// Of a script each line waits until what those before it ask for is under way, and many let others have their turn.
     func runScript(at now: NIODeadline) {
         while !outbox.promptWaits, let line = script.popFirst() {
             handle(line, at: now)
             runErrands(at: now)
+            if !script.isEmpty, now + Self.scriptTime < .now() { return inbox.put(.scriptGoesOn) }
         }
         guard script.isEmpty, phase == .running else { return }
         if inputHasEnded { return finish(at: now) }
@@ -29,6 +30,8 @@ extension Agent {
         owesTurn = false
         inbox.takeTurn()
     }
+
+    private static let scriptTime = TimeAmount.milliseconds(5)
 
     private func handle(_ line: String, at now: NIODeadline) {
         do {

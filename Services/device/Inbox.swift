@@ -22,6 +22,8 @@ enum AgentEvent: Sendable {
     /// Lines of the prompt or of the standard input.
     case lines([String])
     case inputEnded
+    /// Lines of the script are left.
+    case scriptGoesOn
     /// The process is to stop.
     case stopped
 }
