@@ -126,8 +126,8 @@ let package = Package(
         .executableTarget(
             name: "device",
             dependencies: [
-                "CQREncode", "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, crypto, grdb, logging, nioCore,
-                nioHTTP1,
+                "CQREncode", "MeshCore", "MeshProgram", argumentParser, asyncHTTPClient, collections, crypto, grdb,
+                logging, nioCore, nioHTTP1,
                 nioPosix, protobuf, serviceLifecycle,
             ],
             path: "Services/device",

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import DequeModule
 import Foundation
 import Logging
 import MeshCore
 import MeshProgram
 import NIOCore
+import SwiftProtobuf
 
 /// Drives the machines of a device: the table of peers, the sessions, the replica of the store; and talks to people.
 ///
-/// Everything it learns comes through the inbox, one after the other; it waits for nothing else. It runs on an event loop
-/// of its own, where the database may block.
+/// Everything it learns comes through the inbox, one after the other; it waits for nothing else. What has come at once is
+/// dealt with at once: what that makes it show, keep and acknowledge goes out together. It runs on an event loop of its
+/// own, where the database may block.
 actor Agent {
     /// A connection that greeted.
     struct Peer {
@@ -24,7 +27,7 @@ actor Agent {
         let client: ControlClient
         /// It is told the changes of the keys that begin so.
         var watched: String?
-        var failure: String?
+        var failure: ProgramFailure?
     }
 
     /// How far the agent is on its way out.
@@ -43,7 +46,9 @@ actor Agent {
     let transport: PeerTransport
     let logger: Logger
     var table: PeerTable
-    var sightings: SightingTable
+    var sightings: SightingTable { didSet { nextExpiry = sightings.nextExpiry } }
+    /// When a sighting is to be forgotten.
+    private var nextExpiry: NIODeadline?
     var replica: Replica<SQLiteEntries>
     /// What became of the last dials.
     var dialMemory = DialMemory()
@@ -54,6 +59,10 @@ actor Agent {
     var discovery: [DiscoveryReport] = []
     var scanTelling = ScanTelling()
     var outbox = Outbox(limit: 1_000)
+    /// What is shown, noted and acknowledged when all that came at once was dealt with.
+    var results = AgentResults()
+    /// Lines of a script that wait for those before.
+    var script: Deque<String> = []
     var peers: [Int: Peer] = [:]
     /// Those that speak by WebSocket.
     var webPeers: [Int: WebPeer] = [:]
@@ -68,10 +77,16 @@ actor Agent {
     var hasAskedRegistry = false
     var phase = Phase.running
     var generator = SystemRandomNumberGenerator()
-    var timer: Scheduled<Void>?
+    /// Nil when it has to be made anew.
+    var currentDirectory: Directory?
+    var timer: (scheduled: Scheduled<Void>, at: NIODeadline)?
     var timers = AgentTimers()
-    /// The input waits for its turn until the outbox is empty.
+    /// The input waits for its turn until the script's lines are dealt with.
     var owesTurn = false
+    /// Nothing comes after the lines of the script that are there.
+    var inputHasEnded = false
+    /// Resumed at the end.
+    private var ended: CheckedContinuation<Void, Never>?
     /// The first thing that a script asked for and that was not done.
     var scriptFailure: ProgramFailure?
 
@@ -105,16 +120,30 @@ actor Agent {
     func run() async -> ProgramFailure? {
         inbox.takeTurn()
         perform(mastership.started())
-        for await event in inbox.events {
-            handle(event)
-            settle()
-            if hasEnded { break }
+        let loop = settings.loop
+        await withCheckedContinuation { ended in
+            self.ended = ended
+            // The loop is the actor's executor.
+            inbox.open { [self] in loop.execute { self.assumeIsolated { $0.handleAll() } } }
         }
         parkSessions()
         for errand in outbox.abandonUnderWay() { unanswered(errand) }
-        timer?.cancel()
-        inbox.endInput()
+        deliverResults()
+        timer?.scheduled.cancel()
         return scriptFailure
+    }
+
+    /// All that has come.
+    private func handleAll() {
+        guard let ended else { return }
+        for event in inbox.take() { handle(event) }
+        settle()
+        deliverResults()
+        schedule()
+        guard hasEnded else { return }
+        inbox.open(nil)
+        self.ended = nil
+        ended.resume()
     }
 }
 
@@ -170,8 +199,10 @@ extension Agent {
             programs[client.number] = Program(client: client)
             run(command, for: .program(client.number), at: now)
         case .askerLeft(let number): programs[number] = nil
-        case .line(let line): handle(line, at: now)
-        case .inputEnded: if phase == .running { finish(at: now) }
+        case .lines(let lines): handle(lines, at: now)
+        case .inputEnded: inputHasEnded = true
+        // As after each event.
+        case .scriptGoesOn: break
         case .stopped: leave(at: now)
         }
     }
@@ -181,7 +212,7 @@ extension Agent {
         if timers.take(\.table, at: now) { perform(table.timerFired(at: now), at: now) }
         if timers.take(\.detector, at: now) { withDetector { $0.timerFired(at: $1, using: &generator) } }
         if timers.take(\.replica, at: now) { withReplica { try $0.timerFired(at: $1) } }
-        if sightings.expire(at: now) { whereaboutsChanged(at: now) }
+        if let nextExpiry, nextExpiry <= now, sightings.expire(at: now) { whereaboutsChanged(at: now) }
     }
 }
 
@@ -190,26 +221,23 @@ extension Agent {
     private func settle() {
         let now = NIODeadline.now()
         runErrands(at: now)
+        runScript(at: now)
         settlePrograms()
-        if owesTurn, !outbox.promptWaits {
-            owesTurn = false
-            inbox.takeTurn()
-        }
         if case .finishing(let deadline) = phase, (outbox.isIdle && hasAskedRegistry) || deadline <= now {
             leave(at: now)
         }
-        schedule()
     }
 
     /// No more input: what is under way may still arrive.
     func finish(at now: NIODeadline) {
-        inbox.endInput()
+        script = []
         if phase == .running { phase = .finishing(until: now + settings.sendPatience) }
     }
 
     func leave(at now: NIODeadline) {
         if case .leaving = phase { return }
         phase = .leaving(until: now + settings.leavePatience)
+        script = []
         transport.stop()
         for peer in peers.values { peer.link.close(.leaving) }
         for peer in webPeers.values { peer.close() }
@@ -220,21 +248,32 @@ extension Agent {
         return peers.isEmpty || deadline <= .now()
     }
 
-    /// One timer, for whatever is due first.
+    /// One timer, for whatever is due first; one that fires before that does no harm.
     private func schedule() {
-        var due = [timers.next, outbox.nextDeadline, sightings.nextExpiry].compactMap(\.self)
+        var due = [timers.next, outbox.nextDeadline, nextExpiry].compactMap(\.self)
         switch phase {
         case .running: break
         case .finishing(let deadline), .leaving(let deadline): due.append(deadline)
         }
-        timer?.cancel()
+        guard let next = due.min() else { return }
+        if let timer, timer.at <= next { return }
+        timer?.scheduled.cancel()
         let inbox = inbox
-        timer = due.min().map { deadline in
-            settings.loop.scheduleTask(deadline: deadline) { inbox.put(.timerFired) }
-        }
+        timer = (settings.loop.scheduleTask(deadline: next) { inbox.put(.timerFired) }, next)
     }
 
     func show(_ text: String) {
-        if !console.show(text) { leave(at: .now()) }
+        results.show(text)
+    }
+
+    /// What was said is shown first, and noted before it is acknowledged.
+    func deliverResults() {
+        let texts = results.takeTexts()
+        if !texts.isEmpty, !console.show(texts) { leave(at: .now()) }
+        let notes = results.takeNotes()
+        if !notes.isEmpty { onDisk { try disk.unsynced.note(notes) } }
+        for (id, number) in results.takeAcknowledgements() {
+            link(to: id)?.send([.with { $0.acknowledgement = .with { $0.number = number } }])
+        }
     }
 }

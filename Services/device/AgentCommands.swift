@@ -1,13 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import DequeModule
 import MeshCore
 import MeshProgram
 import NIOCore
 
 // What people and programs ask for.
 extension Agent {
-    func handle(_ line: String, at now: NIODeadline) {
-        owesTurn = true
+    /// A person's lines are dealt with at once, a script's one after the other.
+    func handle(_ lines: [String], at now: NIODeadline) {
+        if settings.isInteractive {
+            for line in lines { handle(line, at: now) }
+        } else if phase == .running {
+            script += lines
+            owesTurn = true
+        }
+    }
+
+    /// Of a script each line waits until what those before it ask for is under way, and many let others have their turn.
+    func runScript(at now: NIODeadline) {
+        while !outbox.promptWaits, let line = script.popFirst() {
+            handle(line, at: now)
+            runErrands(at: now)
+            if !script.isEmpty, now + Self.scriptTime < .now() { return inbox.put(.scriptGoesOn) }
+        }
+        guard script.isEmpty, phase == .running else { return }
+        if inputHasEnded { return finish(at: now) }
+        guard owesTurn, !outbox.promptWaits else { return }
+        owesTurn = false
+        inbox.takeTurn()
+    }
+
+    private static let scriptTime = TimeAmount.milliseconds(5)
+
+    private func handle(_ line: String, at now: NIODeadline) {
         do {
             switch try PromptCommand(line) {
             case .nothing: break
@@ -27,7 +53,9 @@ extension Agent {
         case .explain(let word): explain(word, for: asker, at: now)
         case .master: answer(masterAnswer, to: asker)
         case .send(let word, let text):
-            do { try text.checkText(limit: PeerLimits.text) } catch { return fail("not sent: \(error)", for: asker) }
+            do { try text.checkText(limit: PeerLimits.text) } catch {
+                return fail("not sent: \(error)", .badInput, for: asker)
+            }
             run(.text(text), with: word, for: asker, at: now)
         case .ping(let word): run(.ping, with: word, for: asker, at: now)
         case .set(let key, let value): set(key, to: value, for: asker)
@@ -39,11 +67,16 @@ extension Agent {
     }
 
     func answer(_ answer: Answer, to asker: Outbox.Asker) {
+        self.answer(answer.text, or: answer.json, to: asker)
+    }
+
+    /// Most are for people: what programs read is made for those who do.
+    func answer(_ text: String, or json: @autoclosure () -> JSON, to asker: Outbox.Asker) {
         switch asker {
-        case .prompt: show(answer.text)
+        case .prompt: show(text)
         case .program(let number):
             guard let client = programs[number]?.client else { return }
-            client.reply(.line(answer.text(client.format)))
+            client.reply(.line(client.format == .json ? json().description : text))
         }
     }
 
@@ -52,7 +85,7 @@ extension Agent {
         case .prompt:
             show(reason)
             scriptFailed(kind, reason)
-        case .program(let number): programs[number]?.failure = reason
+        case .program(let number): programs[number]?.failure = ProgramFailure(kind, reason)
         }
     }
 
@@ -66,7 +99,7 @@ extension Agent {
     func settlePrograms() {
         for (number, program) in programs {
             if let failure = program.failure {
-                program.client.reply(.failed(reason: failure, code: 69))
+                program.client.reply(.failed(reason: failure.description, code: failure.kind.rawValue))
             } else if program.watched == nil, !outbox.holdsAny(of: .program(number)) {
                 program.client.reply(.done)
             } else {
@@ -88,8 +121,13 @@ extension Agent {
         case .several(let entries): return fail(Wording.several(word, entries), for: asker)
         case .devices(let entries): targets = entries.map(Outbox.Target.device)
         }
+        let deadline = now + settings.sendPatience
         for target in targets {
-            guard outbox.add(kind, to: target, for: asker, deadline: now + settings.sendPatience) else {
+            if outbox.nothingWaits, let id = target.id, isReady(kind, of: asker, for: id) {
+                run(outbox.begin(kind, to: target, for: asker, deadline: deadline), with: id)
+                continue
+            }
+            guard outbox.add(kind, to: target, for: asker, deadline: deadline) else {
                 return fail("not sent to \(target.name): too much waits already", for: asker)
             }
             if case .ping = kind, asker == .prompt, settings.isInteractive, let id = target.id,
@@ -125,6 +163,13 @@ extension Agent {
     }
 
     var directory: Directory {
+        if let currentDirectory { return currentDirectory }
+        let directory = newDirectory
+        currentDirectory = directory
+        return directory
+    }
+
+    private var newDirectory: Directory {
         let known = table.known.map { Directory.Entry(id: $0.key, name: $0.value.name) }
         let met = sessions.filter { table.known[$0.key] == nil }.map {
             Directory.Entry(id: $0.key, name: $0.value.name)
@@ -149,7 +194,7 @@ extension Agent {
         if case .leaving = phase {
             for errand in outbox.abandon() { report(errand, "this device leaves") }
         }
-        for (id, errand) in outbox.takeReady({ isReady($0, $1) }) { run(errand, with: id) }
+        while let (id, errand) = outbox.takeReady({ isReady($0.kind, of: $0.asker, for: $1) }) { run(errand, with: id) }
         for errand in outbox.takeExpired(at: now) {
             guard let id = errand.target.id else {
                 report(errand, Wording.nobody(errand.target.name, directory))
@@ -165,10 +210,10 @@ extension Agent {
     /// A text goes when its session is open; for a device that is away it is kept.
     ///
     /// But a script that has just begun waits for a while.
-    private func isReady(_ errand: Outbox.Errand, _ id: DeviceID) -> Bool {
-        switch errand.kind {
+    private func isReady(_ kind: Outbox.Kind, of asker: Outbox.Asker, for id: DeviceID) -> Bool {
+        switch kind {
         case .text:
-            let waits = errand.asker == .prompt && !settings.isInteractive
+            let waits = asker == .prompt && !settings.isInteractive
             guard let session = sessions[id]?.machine, session.isOpen else { return !waits && link(to: id) == nil }
             // What is under way makes room.
             return session.hasRoom

@@ -9,13 +9,22 @@ import SwiftProtobuf
 extension Agent {
     /// Gives the failure detector an event and does what it answers.
     func withDetector(_ event: (inout FailureDetector, NIODeadline) -> [FailureDetector.Action]) {
+        var hasChanged = false
         for action in event(&detector, .now()) {
             switch action {
             case .send(let body, let id): link(to: id)?.send([.with { $0.body = body }])
-            case .changed(let id, let state): lifeChanged(id, state)
+            case .changed(let id, let state):
+                lifeChanged(id, state)
+                hasChanged = true
             case .setTimer(let deadline): timers.detector = deadline
             }
         }
+        if hasChanged { perform(mastership.changed(living: detector.living)) }
+    }
+
+    /// A device has said goodbye.
+    func departed(_ id: DeviceID) {
+        detector.departed(id)
         perform(mastership.changed(living: detector.living))
     }
 

@@ -40,7 +40,7 @@ extension Agent {
             let peer = peers.removeValue(forKey: connection)
             logger.debug("A connection ended", metadata: ["connection": "\(connection)", "reason": "\(end)"])
             if case .leaving = phase { return }
-            if end == .goodbye(.leaving), let id = peer?.link.id { detector.departed(id) }
+            if end == .goodbye(.leaving), let id = peer?.link.id { departed(id) }
             perform(table.connectionClosed(connection, end, at: now, using: &generator), at: now)
         }
     }
@@ -71,6 +71,7 @@ extension Agent {
             }
         }
         connectionsChanged()
+        currentDirectory = nil
         if settings.isInteractive { completions.offer(directory.entries.map(\.name.printable)) }
     }
 

@@ -41,6 +41,8 @@ extension Agent {
     }
 
     private func connected(_ id: DeviceID, _ peer: Peer) {
+        // What is said to have come is to be on the disk.
+        deliverResults()
         let now = Int64(Date().timeIntervalSince1970)
         if sessions[id] == nil {
             sessions[id] = Session(machine: PeerSession(instance: settings.instance), name: peer.name, lastSeen: now)
@@ -60,6 +62,7 @@ extension Agent {
         let now = Int64(Date().timeIntervalSince1970)
         sessions[id]?.lastSeen = now
         if let name = sessions[id]?.name { onDisk { try disk.synced.met(id, name: name, at: now) } }
+        results.disconnected(id)
         withSession(id) { $0.disconnected() }
         withReplica { try $0.closed(id, at: $1) }
         // Another connection may have taken its place.
@@ -131,11 +134,13 @@ extension Agent {
 
     private func perform(_ actions: [PeerSession.Action], _ id: DeviceID) {
         var messages: [WirePeerMessage] = []
+        lazy var name = shownName(sessions[id]?.name ?? id.short, id)
         for action in actions {
             switch action {
             case .send(let message): messages.append(message)
-            case .show(let text): show(Wording.text(text, from: shownName(sessions[id]?.name ?? id.short, id)))
-            case .note(let received): onDisk { try disk.unsynced.note(received, from: id) }
+            case .show(let text): show(Wording.text(text, from: name))
+            case .note(let received): results.note(received, from: id)
+            case .acknowledge(let number): results.acknowledge(number, to: id)
             case .keep(let texts): onDisk { try disk.synced.keep(texts, for: id) }
             case .delivered(let tokens): delivered(tokens, to: id)
             }
@@ -151,8 +156,8 @@ extension Agent {
                 kept += 1
                 continue
             }
-            let json = JSON.object(["delivered": .string(errand.target.name)])
-            answer(Answer(text: "delivered to \(errand.target.name)", json: json), to: errand.asker)
+            let name = errand.target.name
+            answer("delivered to \(name)", or: .object(["delivered": .string(name)]), to: errand.asker)
         }
         guard kept > 0, let name = sessions[id]?.name else { return }
         show(
@@ -166,6 +171,7 @@ extension Agent {
             let machine = PeerSession(instance: settings.instance)
             let name = errand.target.name
             sessions[id] = Session(machine: machine, name: name, lastSeen: 0)
+            currentDirectory = nil
             onDisk { try disk.synced.met(id, name: name, at: 0) }
         }
         var hasRoom = false

@@ -103,7 +103,9 @@ extension Agent {
     }
 
     private func attempt(for asker: Outbox.Asker, _ body: () throws -> Void) {
-        do { try body() } catch { fail("\(error)", for: asker) }
+        do { try body() } catch {
+            fail("\(error)", error is StoreViolation ? .badInput : .unavailable, for: asker)
+        }
     }
 
     private static let page = 500

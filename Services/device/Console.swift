@@ -2,6 +2,7 @@
 
 import Foundation
 import MeshProgram
+import NIOCore
 
 /// Where people read what the agent says, and type.
 enum Console: Sendable {
@@ -27,17 +28,17 @@ enum Console: Sendable {
         if case .terminal = self { true } else { false }
     }
 
-    /// Shows a line, or several.
+    /// Shows texts of a line or several each, at once.
     ///
-    /// False if nobody can read it any more.
-    func show(_ text: String) -> Bool {
+    /// False if nobody can read them any more.
+    func show(_ texts: [String]) -> Bool {
         switch self {
         case .terminal(let editor):
-            editor.print(text)
+            for text in texts { editor.print(text) }
             return true
-        case .pipe: return writeAll(text + "\n")
+        case .pipe: return writeAll(texts)
         case .recorder(let record):
-            record(text)
+            for text in texts { record(text) }
             return true
         }
     }
@@ -46,11 +47,16 @@ enum Console: Sendable {
         if case .terminal(let editor) = self { editor.close() }
     }
 
-    private func writeAll(_ text: String) -> Bool {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return false }
+    private func writeAll(_ texts: [String]) -> Bool {
+        var rest = ByteBuffer()
+        rest.reserveCapacity(texts.reduce(0) { $0 + $1.utf8.count + 1 })
+        for text in texts {
+            rest.writeString(text)
+            rest.writeInteger(UInt8(ascii: "\n"))
+        }
+        while rest.readableBytes > 0 {
+            let count = rest.withUnsafeReadableBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count > 0 { rest.moveReaderIndex(forwardBy: count) } else if errno != EINTR { return false }
         }
         return true
     }

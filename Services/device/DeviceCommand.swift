@@ -31,7 +31,7 @@ struct DeviceCommand: AsyncParsableCommand {
             While it runs, type 'help'. Without a terminal it reads commands from its standard input, one a line, and \
             leaves when that ends; a text for a device that is not connected yet waits up to 10 s for it. It exits with 0 if \
             all was done, 75 if a text is only kept for later, 69 if something could not be done, 64 for a line that is \
-            no command. As a service \
+            no command, 65 for a key, a value or a text that is not valid. As a service \
             it runs with --no-prompt. What people read goes to standard output, the log to standard error.
 
             'device help run' shows all options. Each can also be set in the environment (DEVICE_LISTEN) or in the \
@@ -131,6 +131,8 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         StandardStreams.openMissing()
+        // A device is one program among many: one thread for its connections, one for what it decides and keeps.
+        NIOSingletons.groupLoopCountSuggestion = 1
         try await reportingFailures(of: "device") {
             let configuration = try await Configuration(options)
             try await DeviceProgram(configuration).run()

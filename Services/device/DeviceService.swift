@@ -46,7 +46,7 @@ struct DeviceService: Service {
         let registry = try configuration.signaling.map { try registryLink(at: $0, bound, inbox) }
         let discovery = try await discoveryTask(bound, inbox).open()
         let control = try await ControlServer.open(at: directory.file(ControlLimits.socket), inbox: inbox)
-        _ = console.show("This is \(Wording.device(configuration.name, identity.id)), listening at \(bound).")
+        _ = console.show(["This is \(Wording.device(configuration.name, identity.id)), listening at \(bound)."])
         let failure = await withGracefulShutdownHandler {
             await withTaskGroup { group in
                 if let registry { group.addTask { await registry.run() } }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import MeshCore
+import Synchronization
 
 /// What the agent learns, from whichever side.
 enum AgentEvent: Sendable {
@@ -17,51 +19,75 @@ enum AgentEvent: Sendable {
     /// A program on this machine asks for something, or has left.
     case asked(AgentCommand, ControlClient)
     case askerLeft(Int)
-    /// A line of the prompt or of the standard input.
-    case line(String)
+    /// Lines of the prompt or of the standard input.
+    case lines([String])
     case inputEnded
+    /// Lines of the script are left.
+    case scriptGoesOn
     /// The process is to stop.
     case stopped
 }
 
 /// Where everything that the agent learns arrives, in one order; and what it asks of others.
 ///
-/// Unbounded as a queue, bounded by its sources: a peer is not read from while too much of it waits, the input waits for each line's turn, and
-/// of the registry there is one list at a time.
-struct Inbox: Sendable {
-    let events: AsyncStream<AgentEvent>
+/// Unbounded as a queue, bounded by its sources: a peer is not read from while too much of it waits, the input waits for
+/// its turn, and of the registry there is one list at a time.
+final class Inbox: Sendable {
+    private struct Queue {
+        var events: [AgentEvent] = []
+        /// Told when something comes where nothing was.
+        var wake: (@Sendable () -> Void)?
+    }
+
     /// Devices that the registry is to be asked for.
     let lookUps: AsyncStream<DeviceID>
-    /// An element for each line that may be read.
-    let turns: AsyncStream<Void>
     /// What the registry is told of this device's sessions.
     let sessions = SessionBoard()
-    private let eventSink: AsyncStream<AgentEvent>.Continuation
+    private let queue = Mutex(Queue())
     private let lookUpSink: AsyncStream<DeviceID>.Continuation
-    private let turnSink: AsyncStream<Void>.Continuation
+    private let turn = DispatchSemaphore(value: 0)
 
     init() {
-        (events, eventSink) = AsyncStream.makeStream()
         // Who is not looked up runs out of time, and tries again.
         (lookUps, lookUpSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(64))
-        (turns, turnSink) = AsyncStream.makeStream()
     }
 
     func put(_ event: AgentEvent) {
-        eventSink.yield(event)
+        let wake = queue.withLock { queue in
+            queue.events.append(event)
+            return queue.events.count == 1 ? queue.wake : nil
+        }
+        wake?()
+    }
+
+    /// All that has come; `wake` is called when there is more.
+    func take() -> [AgentEvent] {
+        queue.withLock { queue in
+            defer { queue.events = [] }
+            return queue.events
+        }
+    }
+
+    /// From now on `wake` is called when there is something to take; nil for nobody.
+    func open(_ wake: (@Sendable () -> Void)?) {
+        let isDue = queue.withLock { queue in
+            queue.wake = wake
+            return !queue.events.isEmpty
+        }
+        if isDue { wake?() }
     }
 
     func lookUp(_ id: DeviceID) {
         lookUpSink.yield(id)
     }
 
-    /// Lets one more line be read.
+    /// Lets the input hand in what it has read.
     func takeTurn() {
-        turnSink.yield()
+        turn.signal()
     }
 
-    /// Nothing is read any more.
-    func endInput() {
-        turnSink.finish()
+    /// Blocks the input's thread until the agent has dealt with what was handed in before.
+    func waitForTurn() {
+        turn.wait()
     }
 }

@@ -4,80 +4,89 @@ import Foundation
 import MeshCore
 import MeshProgram
 import NIOCore
-import NIOPosix
 
-/// Reads commands, one when it is the input's turn.
+/// Reads commands, as many as are there when it is the input's turn.
 struct InputReader: Sendable {
     let console: Console
     let inbox: Inbox
 
-    /// Runs until the input ends or it is cancelled.
+    /// Runs until a terminal's input ends or it is cancelled; what else is read, a thread of its own reads.
     func run() async {
         switch console {
         case .terminal(let editor):
-            for await line in editor.lines() { inbox.put(.line(line)) }
-        case .pipe, .recorder: await readPlain()
+            for await line in editor.lines() { inbox.put(.lines([line])) }
+            inbox.put(.inputEnded)
+        case .pipe, .recorder: readPlain()
         }
-        inbox.put(.inputEnded)
     }
 
-    private func readPlain() async {
-        let input = PlainInput()
-        for await _ in inbox.turns {
-            guard let line = await input.nextLine() else { return }
-            inbox.put(.line(line))
+    /// Nobody waits for the thread: it may stand in a read when the program ends.
+    private func readPlain() {
+        let inbox = inbox
+        let thread = Thread {
+            var input = PlainInput()
+            while let lines = input.nextLines() {
+                inbox.waitForTurn()
+                inbox.put(.lines(lines))
+            }
+            inbox.waitForTurn()
+            inbox.put(.inputEnded)
         }
+        thread.name = "input"
+        thread.start()
     }
 }
 
 /// The lines of standard input where it is no terminal.
-private actor PlainInput {
+struct PlainInput {
+    private let source: Int32
     private var decoder = LineDecoder(limit: PeerLimits.frame)
     private var buffer = ByteBuffer()
-    private var hasEnded = !StandardStreams.isThere(STDIN_FILENO)
+    private var hasEnded: Bool
 
-    /// Nil at the end, after a line that is too long, and when the task is cancelled.
-    func nextLine() async -> String? {
-        while !Task.isCancelled {
+    init(source: Int32 = STDIN_FILENO) {
+        self.source = source
+        hasEnded = !StandardStreams.isThere(source)
+    }
+
+    /// Waits for the next lines, one at least; nil at the end, and after a line that is too long.
+    mutating func nextLines() -> [String]? {
+        while true {
+            var lines: [String] = []
             do {
-                if let line = try decoder.next(from: &buffer) { return String(buffer: line) }
+                while let line = try decoder.next(from: &buffer) { lines.append(String(buffer: line)) }
             } catch {
                 complain("device: a line of the input is \(error): it ends here")
-                return nil
+                (hasEnded, buffer) = (true, ByteBuffer())
             }
-            if hasEnded { return decoder.last(from: &buffer).map { String(buffer: $0) } }
-            await readMore()
-        }
-        return nil
-    }
-
-    /// Waits for bytes for a moment, on a thread that may block.
-    private func readMore() async {
-        let chunk = try? await NIOThreadPool.singleton.runIfActive { Self.readChunk() }
-        switch chunk {
-        case .bytes(let bytes): buffer.writeBytes(bytes)
-        case .nothing: break
-        case .end, nil: hasEnded = true
+            if hasEnded, let last = decoder.last(from: &buffer) { lines.append(String(buffer: last)) }
+            if !lines.isEmpty { return lines }
+            if hasEnded { return nil }
+            readMore()
         }
     }
 
-    private enum Chunk: Sendable {
-        case bytes([UInt8])
-        case nothing
-        case end
+    private mutating func readMore() {
+        buffer.discardReadBytes()
+        var outcome = (count: 0, fault: Int32(0))
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.chunk) { [source] bytes in
+            outcome.count = read(source, bytes.baseAddress, bytes.count)
+            outcome.fault = errno
+            return max(0, outcome.count)
+        }
+        if outcome.count > 0 { return }
+        switch outcome.fault {
+        case EINTR where outcome.count < 0: break
+        case EAGAIN where outcome.count < 0: waitForBytes()
+        default: hasEnded = true
+        }
     }
 
-    private static func readChunk() -> Chunk {
-        var source = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-        // Not for ever: whoever waits for the input may be cancelled.
-        switch poll(&source, 1, 100) {
-        case 0: return .nothing
-        case ..<0: return errno == EINTR ? .nothing : .end
-        default: break
-        }
-        var bytes = [UInt8](repeating: 0, count: 16 * 1024)
-        let count = bytes.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
-        if count > 0 { return .bytes(Array(bytes.prefix(count))) }
-        return count < 0 && (errno == EINTR || errno == EAGAIN) ? .nothing : .end
+    /// Whoever shares the input may have made it one that does not block.
+    private func waitForBytes() {
+        var waiting = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
+        poll(&waiting, 1, -1)
     }
+
+    private static let chunk = 64 * 1024
 }

@@ -65,6 +65,14 @@ struct Outbox: Equatable {
         return true
     }
 
+    /// What need not wait is under way until it is settled.
+    mutating func begin(_ kind: Kind, to target: Target, for asker: Asker, deadline: NIODeadline) -> Errand {
+        lastToken += 1
+        let errand = Errand(token: lastToken, kind: kind, target: target, asker: asker, deadline: deadline)
+        begin(errand)
+        return errand
+    }
+
     /// Turns words into devices.
     ///
     /// The errands whose word means several devices are returned, and are over.
@@ -98,21 +106,22 @@ struct Outbox: Equatable {
         return ambiguous
     }
 
-    /// The errands that can be run with their devices.
+    /// The first errand that can be run with its device; nil where there is none.
     ///
-    /// They are under way until they are settled.
-    mutating func takeReady(_ isReady: (Errand, DeviceID) -> Bool) -> [(DeviceID, Errand)] {
-        var ready: [(DeviceID, Errand)] = []
-        waiting.removeAll { errand in
-            guard let id = errand.target.id, isReady(errand, id) else { return false }
-            ready.append((id, errand))
-            return true
+    /// It is under way until it is settled.
+    mutating func takeReady(_ isReady: (Errand, DeviceID) -> Bool) -> (DeviceID, Errand)? {
+        for (index, errand) in waiting.enumerated() {
+            guard let id = errand.target.id, isReady(errand, id) else { continue }
+            waiting.remove(at: index)
+            begin(errand)
+            return (id, errand)
         }
-        for (_, errand) in ready {
-            underWay[errand.token] = errand
-            nextCheck = nextCheck ?? errand.deadline
-        }
-        return ready
+        return nil
+    }
+
+    private mutating func begin(_ errand: Errand) {
+        underWay[errand.token] = errand
+        nextCheck = nextCheck ?? errand.deadline
     }
 
     /// The errands whose device was not there in time.

@@ -91,21 +91,23 @@ enum PromptCommand: Equatable, Sendable {
 
 /// The words of a line.
 private struct PromptWords {
-    private var rest: Substring
+    private var rest: Substring.UnicodeScalarView
 
     init(_ line: String) {
-        rest = line[...].trimmed
+        rest = line[...].unicodeScalars
+        rest = rest.drop(while: \.separatesWords)
+        while let last = rest.last, last.separatesWords { rest.removeLast() }
     }
 
     /// The next word; empty where there is none.
     mutating func word() -> String {
         if rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") {
             let word = rest[rest.index(after: rest.startIndex)..<end]
-            rest = rest[rest.index(after: end)...].drop(while: \.isWhitespace)
+            rest = rest[rest.index(after: end)...].drop(while: \.separatesWords)
             return String(word)
         }
-        let word = rest.prefix { !$0.isWhitespace }
-        rest = rest[word.endIndex...].drop(while: \.isWhitespace)
+        let word = rest.prefix { !$0.separatesWords }
+        rest = rest[word.endIndex...].drop(while: \.separatesWords)
         return String(word)
     }
 
@@ -117,7 +119,7 @@ private struct PromptWords {
 
     func neededRest(_ form: String) throws(PromptFault) -> String {
         guard !rest.isEmpty else { throw .incomplete(form) }
-        return String(rest)
+        return String(Substring(rest))
     }
 }
 
@@ -135,10 +137,8 @@ enum PromptFault: Error, Equatable, CustomStringConvertible {
     }
 }
 
-extension Substring {
-    fileprivate var trimmed: Substring {
-        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
-        else { return "" }
-        return self[first...last]
+extension Unicode.Scalar {
+    fileprivate var separatesWords: Bool {
+        value < 0x80 ? value == 0x20 || (0x09...0x0D).contains(value) : properties.isWhitespace
     }
 }

@@ -36,9 +36,12 @@ enum Wording {
 
     /// A text that came, so that no line of it passes for somebody else's.
     static func text(_ text: String, from name: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            let spaced = String(line.replacing("\t", with: "    "))
-            return "\(name.printable): \(spaced.printable)"
+        let name = name.printable
+        // The most are so, and long ones take their time.
+        if text.isPrintableASCII { return "\(name): \(text)" }
+        return text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let spaced = String(line).replacingOccurrences(of: "\t", with: "    ")
+            return "\(name): \(spaced.printable)"
         }.joined(separator: "\n")
     }
 

@@ -18,21 +18,21 @@ import Testing
             kitchen.inbox.put(.listed([garden.record]))
             garden.inbox.put(.listed([kitchen.record]))
             #expect(await eventually { kitchen.says("* connected to garden") && garden.says("* connected to kitchen") })
-            kitchen.inbox.put(.line("send garden hello"))
+            kitchen.inbox.put(.lines(["send garden hello"]))
             #expect(await eventually { garden.said.contains("kitchen: hello") })
             #expect(await eventually { kitchen.said.contains("delivered to garden") })
-            garden.inbox.put(.line("ping kitchen"))
+            garden.inbox.put(.lines(["ping kitchen"]))
             #expect(await eventually { garden.says("kitchen answered in ") })
-            garden.inbox.put(.line("peers"))
+            garden.inbox.put(.lines(["peers"]))
             #expect(await eventually { garden.says("STATE") && garden.says("connected") })
             for (agent, other) in [(kitchen, "garden"), (garden, "kitchen")] {
-                agent.inbox.put(.line("explain \(other)"))
+                agent.inbox.put(.lines(["explain \(other)"]))
                 #expect(await eventually { agent.says("signaling, proven") || agent.says("session, proven") })
             }
             #expect(kitchen.says("chosen: ") || garden.says("chosen: "))
-            kitchen.inbox.put(.line("master"))
+            kitchen.inbox.put(.lines(["master"]))
             #expect(await eventually { kitchen.says(" is master, term ") && kitchen.says("2 of 2 devices") })
-            garden.inbox.put(.line("exit"))
+            garden.inbox.put(.lines(["exit"]))
             #expect(await eventually { kitchen.says("* garden (\(garden.id.short)) left") })
         }
     }
@@ -60,12 +60,12 @@ import Testing
     @Test func `what is typed wrong or can't be sent is told`() async throws {
         try await withAgents { kitchen, _ in
             kitchen.inbox.put(.listed([]))
-            kitchen.inbox.put(.line("frob"))
+            kitchen.inbox.put(.lines(["frob"]))
             #expect(await eventually { kitchen.says("there is no command 'frob'") })
-            kitchen.inbox.put(.line("send garden a\u{1B}[2J"))
+            kitchen.inbox.put(.lines(["send garden a\u{1B}[2J"]))
             #expect(await eventually { kitchen.says("not sent: it has control characters") })
-            kitchen.inbox.put(.line("send garden hello"))
-            kitchen.inbox.put(.line("exit"))
+            kitchen.inbox.put(.lines(["send garden hello"]))
+            kitchen.inbox.put(.lines(["exit"]))
             #expect(await eventually { kitchen.said.contains("not delivered to garden: no device is known yet") })
         }
     }
@@ -84,27 +84,27 @@ import Testing
 
     @Test func `what one sets, the other has, and is told of where it watches`() async throws {
         try await withAgents { kitchen, garden in
-            kitchen.inbox.put(.line("set light off"))
+            kitchen.inbox.put(.lines(["set light off"]))
             #expect(await eventually { kitchen.said.contains("set light") })
-            garden.inbox.put(.line("watch l"))
+            garden.inbox.put(.lines(["watch l"]))
             kitchen.inbox.put(.listed([garden.record]))
             garden.inbox.put(.listed([kitchen.record]))
             #expect(await eventually { garden.says("* light = off  (kitchen)") })
-            kitchen.inbox.put(.line("set light on"))
+            kitchen.inbox.put(.lines(["set light on"]))
             #expect(await eventually { garden.says("* light = on  (kitchen)") })
-            garden.inbox.put(.line("get light"))
+            garden.inbox.put(.lines(["get light"]))
             #expect(await eventually { garden.said.contains("on") })
-            garden.inbox.put(.line("del light"))
+            garden.inbox.put(.lines(["del light"]))
             #expect(await eventually { garden.says("* light is deleted  (this device)") })
-            garden.inbox.put(.line("unwatch"))
-            garden.inbox.put(.line("get light"))
-            garden.inbox.put(.line("keys"))
+            garden.inbox.put(.lines(["unwatch"]))
+            garden.inbox.put(.lines(["get light"]))
+            garden.inbox.put(.lines(["keys"]))
             #expect(
                 await eventually {
                     garden.said.contains("there is no key 'light'") && garden.said.contains("no key has a value")
                 }
             )
-            kitchen.inbox.put(.line("set \(String(repeating: "k", count: 513)) v"))
+            kitchen.inbox.put(.lines(["set \(String(repeating: "k", count: 513)) v"]))
             #expect(await eventually { kitchen.says("the key is not valid: it is longer than 512 bytes") })
         }
     }
@@ -113,6 +113,7 @@ import Testing
         arguments: [
             ("send garden hello", .unavailable), ("ping garden", .unavailable), ("dance", .usage), ("send", .usage),
             ("get light", .unavailable), ("set light on", nil), ("peers", nil), ("", nil),
+            ("set \(String(repeating: "k", count: 513)) on", .badInput), ("send garden \u{7}", .badInput),
         ] as [(String, ProgramFailure.Kind?)]
     )
     func `a script learns from the exit code that a command was not done`(
@@ -122,7 +123,7 @@ import Testing
         try await withTemporaryDirectory { directory in
             let agent = try await TestAgent(name: "kitchen", in: directory)
             agent.inbox.put(.listed([]))
-            agent.inbox.put(.line(line))
+            agent.inbox.put(.lines([line]))
             agent.inbox.put(.inputEnded)
             #expect(await agent.run()?.kind == kind)
         }
@@ -134,7 +135,7 @@ import Testing
             let kitchen = try await TestAgent(name: "kitchen", in: directory)
             // It is known, and never there.
             kitchen.inbox.put(.listed([garden.record]))
-            kitchen.inbox.put(.line("send garden later"))
+            kitchen.inbox.put(.lines(["send garden later"]))
             kitchen.inbox.put(.inputEnded)
             #expect(await kitchen.run()?.kind == .tryAgain)
             #expect(kitchen.said.contains("garden is away: the text is kept until it is back"))

@@ -19,10 +19,10 @@ import Testing
         add(.word("kitchen"))
         #expect(outbox.resolve(Directory(entries: [])).isEmpty)
         #expect(outbox.resolve(Directory(entries: [kitchen])).isEmpty)
-        #expect(outbox.takeReady { _, _ in false }.isEmpty)
-        let ready = outbox.takeReady { _, _ in true }
+        #expect(outbox.takeReady { _, _ in false } == nil)
+        let ready = takeAllReady()
         #expect(ready.map(\.0) == [kitchen.id])
-        #expect(outbox.takeReady { _, _ in true }.isEmpty)
+        #expect(outbox.takeReady { _, _ in true } == nil)
         #expect(!outbox.isIdle && !outbox.promptWaits)
         #expect(outbox.settled(ready[0].1.token)?.kind == .text("hello"))
         #expect(outbox.settled(ready[0].1.token) == nil)
@@ -39,7 +39,7 @@ import Testing
 
     @Test mutating func `the texts under way for too long are given back in their order, where the device is gone`() {
         for _ in 0..<3 { add(.device(kitchen)) }
-        let ready = outbox.takeReady { _, _ in true }.map(\.1.token)
+        let ready = takeAllReady().map(\.1.token)
         _ = outbox.settled(ready[1])
         let late = start + .seconds(10)
         #expect(outbox.takeOverdue(at: start) { _ in false }.isEmpty)
@@ -60,6 +60,19 @@ import Testing
         for _ in 0..<100 { add(.device(kitchen)) }
         let hasRoom = outbox.add(.ping, to: .device(kitchen), for: .prompt, deadline: start)
         #expect(!hasRoom)
+    }
+
+    @Test mutating func `what need not wait is under way at once, and is settled as the rest`() {
+        let errand = outbox.begin(.text("hello"), to: .device(kitchen), for: .prompt, deadline: start)
+        #expect(outbox.nothingWaits && !outbox.isIdle && outbox.holdsAny(of: .prompt))
+        #expect(outbox.settled(errand.token) == errand)
+        #expect(outbox.isIdle)
+    }
+
+    private mutating func takeAllReady() -> [(DeviceID, Outbox.Errand)] {
+        var all: [(DeviceID, Outbox.Errand)] = []
+        while let ready = outbox.takeReady({ _, _ in true }) { all.append(ready) }
+        return all
     }
 
     private mutating func add(_ target: Outbox.Target) {

@@ -91,7 +91,7 @@ import Testing
             ] {
                 var request = HTTPClientRequest(url: "http://\(access.endpoint)/\(path)")
                 request.headers = [header.0: header.1]
-                let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+                let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
                 #expect(answer.status.code == 403)
                 _ = try await answer.body.collect(upTo: 1_000)
             }

@@ -37,14 +37,18 @@ import Testing
 
     @Test func `what was not done has a reason and a code`() async throws {
         try await withAgent { _, directory in
-            for (words, reason) in [
-                (["get", "nothing"], "there is no key 'nothing'"), (["del", "nothing"], "there is no key 'nothing'"),
-                (["send", "nobody", "hello"], "no device is known yet"), (["set", "", "x"], "the key is not valid"),
-            ] {
+            for (words, code, reason) in [
+                (["get", "nothing"], 69, "there is no key 'nothing'"),
+                (["del", "nothing"], 69, "there is no key 'nothing'"),
+                (["send", "nobody", "hello"], 69, "no device is known yet"),
+                (["set", "", "x"], 65, "the key is not valid"), (["get", ""], 65, "the key is not valid"),
+                (["send", "nobody", "\u{7}"], 65, "not sent: it has control characters"),
+                (["ping", "nobody", "--count", "0"], 64, "Error: --count takes a number"),
+            ] as [([String], Int32, String)] {
                 let process = try ask(directory, words)
                 #expect(await eventually { !process.isRunning })
-                #expect(process.exitCode == 69)
-                #expect(process.log.hasPrefix("device: \(reason)"), "\(process.log)")
+                #expect(process.exitCode == code, "\(words)")
+                #expect(process.log.contains(reason), "\(process.log)")
             }
         }
         try await withTemporaryDirectory { directory in

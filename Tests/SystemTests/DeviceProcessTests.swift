@@ -49,6 +49,40 @@ import Darwin
         }
     }
 
+    @Test func `a master that is killed is seen to be gone by all, and another one is agreed on`() async throws {
+        try await withTemporaryDirectory { directory in
+            let (server, url) = try await signalingServer(in: directory)
+            defer { server.kill() }
+            let names = ["kitchen", "garden", "attic"]
+            let devices = try names.map { try device($0, in: directory, url) }
+            defer { for device in devices { device.kill() } }
+            func all(_ others: [String], say words: String) async throws -> Bool {
+                try await eventually {
+                    for name in others {
+                        let answer = try await ask(name, ["master"], in: directory)
+                        if !answer.contains(words) { return false }
+                    }
+                    return true
+                }
+            }
+            #expect(try await all(names, say: "3 of 3 devices that are alive agree"))
+            var master = ""
+            for name in names {
+                let answer = try await ask(name, ["master"], in: directory)
+                if answer.hasPrefix("this device is master") { master = name }
+            }
+            let killed = try #require(names.firstIndex(of: master))
+            let others = names.filter { $0 != master }
+            devices[killed].kill()
+            #expect(try await all(others, say: "2 of 2 devices that are alive agree"))
+            for name in others {
+                #expect(try await !ask(name, ["master"], in: directory).hasPrefix(master))
+                let peers = try await ask(name, ["peers"], in: directory)
+                #expect(peers.contains(#/dead +\S+ +/#) && peers.contains(master), "\(peers)")
+            }
+        }
+    }
+
     @Test func `a script sends a text to a device and leaves when it was delivered`() async throws {
         try await withTemporaryDirectory { directory in
             let (server, url) = try await signalingServer(in: directory)
@@ -164,6 +198,10 @@ import Darwin
         let isUp = await eventually { server.log.firstMatch(of: address) != nil || !server.isRunning }
         try #require(isUp)
         return (server, "http://\(try #require(server.log.firstMatch(of: address), "\(server.log)").1)")
+    }
+
+    private func ask(_ name: String, _ words: [String], in directory: String) async throws -> String {
+        try await shell("device \(words.joined(separator: " ")) --state-dir '\(directory)/\(name)' 2>&1").output
     }
 
     private func device(

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -71,10 +70,8 @@ final class RawConnection: Sendable {
     }
 
     func says(_ words: String) async -> Bool {
-        await eventually {
-            let text = self.received.state.withLock { Data($0.text.readableBytesView) }
-            return text.firstRange(of: Data(words.utf8)) != nil
-        }
+        var search = Search(words)
+        return await eventually { received.state.withLock { search.succeeds(in: $0.text) } }
     }
 
     /// Ends what this side sends.

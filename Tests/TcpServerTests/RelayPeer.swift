@@ -81,15 +81,8 @@ final class RelayPeer: Sendable {
 
     /// Waits until `words` have come.
     func hears(_ words: String, _ place: SourceLocation = #_sourceLocation) async throws {
-        let words = Data(words.utf8)
-        var looked = 0
-        let isHeard = await eventually {
-            // What was looked at before need not be again, but for the beginning of the words.
-            let start = max(0, looked - words.count)
-            let news = transcript.state.withLock { Data($0.bytes.readableBytesView.dropFirst(start)) }
-            looked = start + news.count
-            return news.firstRange(of: words) != nil
-        }
+        var search = Search(words)
+        let isHeard = await eventually { transcript.state.withLock { search.succeeds(in: $0.bytes) } }
         try #require(isHeard, "heard \(text.suffix(500).debugDescription)", sourceLocation: place)
     }
 

@@ -15,6 +15,6 @@ package enum Simulation {
 
     /// What to type to see one schedule again.
     package static func again(_ seed: UInt64) -> String {
-        "MESH_SEED=\(seed) swift test --filter 'Simulation|PeerSession'"
+        "MESH_SEED=\(seed) swift test --filter 'Simulation|PeerSession|SimultaneousDial'"
     }
 }

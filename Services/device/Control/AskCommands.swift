@@ -155,7 +155,14 @@ struct PingCommand: AsyncParsableCommand {
     )
 
     @Argument(help: "Its name, or the first digits of its id.") var device: String
+    @Option(help: ArgumentHelp("How often, one after the other.", valueName: "number")) var count = 1
     @OptionGroup var options: AskOptions
 
-    func run() async throws { try await options.ask(.ping(device)) }
+    func validate() throws {
+        if count < 1 { throw ValidationError("--count takes a number from 1 on") }
+    }
+
+    func run() async throws {
+        for _ in 0..<count { try await options.ask(.ping(device)) }
+    }
 }

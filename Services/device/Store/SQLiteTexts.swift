@@ -53,10 +53,15 @@ struct SQLiteTexts: Sendable {
         }
     }
 
-    func note(_ received: ReceivedTexts, from id: DeviceID) throws(KeepingFault) {
+    /// What has come from each of these.
+    func note(_ notes: [DeviceID: ReceivedTexts]) throws(KeepingFault) {
         try file.write { database in
-            try database.cachedStatement(sql: "UPDATE peer SET instance = ?, number = ? WHERE id = ?").execute(
-                arguments: [Int64(bitPattern: received.instance), Int64(bitPattern: received.number), Data(id.bytes)])
+            let update = try database.cachedStatement(sql: "UPDATE peer SET instance = ?, number = ? WHERE id = ?")
+            for (id, received) in notes {
+                try update.execute(arguments: [
+                    Int64(bitPattern: received.instance), Int64(bitPattern: received.number), Data(id.bytes),
+                ])
+            }
         }
     }
 

@@ -19,7 +19,7 @@ import Testing
                 let disk = try AgentDisk(path: path)
                 try disk.synced.met(kitchen, name: "kitchen", at: 1)
                 try disk.synced.met(kitchen, name: "Kitchen", at: 2)
-                try disk.unsynced.note(ReceivedTexts(instance: .max, number: 7), from: kitchen)
+                try disk.unsynced.note([kitchen: ReceivedTexts(instance: .max, number: 7)])
                 try disk.synced.keep(texts, for: kitchen)
                 try disk.synced.keep(Array(texts.dropFirst()), for: kitchen)
             }

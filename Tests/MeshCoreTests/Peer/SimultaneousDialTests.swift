@@ -8,18 +8,18 @@ import Testing
     @Test func `of two dials at the same moment both ends keep the same one, and nobody has to dial again`()
         async throws
     {
-        for seed in UInt64(0)..<2_000 {
+        for seed in Simulation.seeds {
             // Other tests have their turn as well.
             await Task.yield()
             var devices = try TwoDevices(seed: seed)
             while !devices.isQuiet { devices.step(losses: false) }
             let isSettled = hasSettled(devices)
-            #expect(isSettled, "seed \(seed): \(devices.current), open \(devices.open)")
+            #expect(isSettled, "\(Simulation.again(seed)): \(devices.current), open \(devices.open)")
         }
     }
 
     @Test func `after losses and restarts both ends have one connection, the same`() async throws {
-        for seed in UInt64(0)..<2_000 {
+        for seed in Simulation.seeds {
             // Other tests have their turn as well.
             await Task.yield()
             var devices = try TwoDevices(seed: seed)
@@ -45,7 +45,7 @@ import Testing
             }
         }
         let isSettled = hasSettled(devices)
-        #expect(isSettled, "seed \(seed): \(devices.current), open \(devices.open), \(steps) steps")
+        #expect(isSettled, "\(Simulation.again(seed)): \(devices.current), open \(devices.open), \(steps) steps")
     }
 
     private func hasSettled(_ devices: TwoDevices) -> Bool {

@@ -7,11 +7,13 @@ import Testing
 
 @Suite struct PeerSessionTests {
     @Test func `a session that is moved between connections a thousand times loses and repeats nothing`() async throws {
-        for seed in Simulation.seeds.prefix(20) {
+        for seed in Simulation.seeds {
             // Other tests have their turn as well.
             await Task.yield()
             var pair = SessionPair(seed: seed)
-            while pair.moves < 1_000 { try pair.step() }
+            // Those that are moved a few times fail sooner, and are more.
+            let moves = seed % 50 == 0 ? 1_000 : 20
+            while pair.moves < moves { try pair.step() }
             try pair.settle()
             for side in 0..<2 {
                 let (shown, sent) = (pair.shown[1 - side], pair.sent[side])

@@ -99,6 +99,8 @@ struct SessionPair {
             case .send(let message): arriving?[1 - end].append(message)
             case .show(let text): shown[end].append(text)
             case .note(let received): disks[end].received = received
+            case .acknowledge(let number):
+                arriving?[1 - end].append(.with { $0.acknowledgement = .with { $0.number = number } })
             case .delivered(let tokens): delivered[end] += tokens.count
             case .keep(let texts): disks[end].kept = texts
             }

@@ -34,4 +34,14 @@ import Testing
         var buffer = ByteBuffer(string: "0123456789a\n")
         #expect(throws: WireViolation.tooLong(limit: 10)) { try decoder.next(from: &buffer) }
     }
+
+    @Test func `the end of a line is found wherever it stands`() throws {
+        for length in 0..<200 {
+            var decoder = LineDecoder(limit: 200)
+            var buffer = ByteBuffer(repeating: 0x61, count: length)
+            buffer.writeString("\nrest")
+            #expect(try decoder.next(from: &buffer)?.readableBytes == length)
+            #expect(try decoder.next(from: &buffer) == nil && buffer.readableBytes == 4)
+        }
+    }
 }

@@ -80,6 +80,8 @@ extension PeerConnection {
     package mutating func received(_ message: WirePeerMessage, at now: NIODeadline) -> [Action] {
         if state == .ended { return [] }
         lastHeard = now
+        // The most are so, and what is due is not due earlier than before.
+        if state == .established, message.body == nil { return [.deliver(message)] }
         do {
             return try accept(message, at: now) + schedule()
         } catch {

@@ -17,11 +17,11 @@ package enum PeerLimits {
     /// The text of a version, in bytes.
     package static let version = 64
     /// Texts of one direction that are under way: sent, and not acknowledged.
-    package static let window = 256
+    package static let window = 512
     /// Texts of one direction that are not acknowledged, those included that wait for the other side to be back.
     package static let pendingTexts = 1_000
     /// The same in bytes; one more may begin.
-    package static let pendingBytes = 1024 * 1024
+    package static let pendingBytes = 2 * 1024 * 1024
     /// Round trips that are being measured at once.
     package static let measurements = 16
     /// The default time between two heartbeats.

@@ -19,8 +19,11 @@ package struct PeerSession: Equatable, Sendable {
         case send(WirePeerMessage)
         /// A text is to be shown.
         case show(String)
-        /// What was received is to be noted on the disk, before what follows is sent.
+        /// What was received is to be noted on the disk.
         case note(ReceivedTexts)
+        /// The texts up to this number are to be acknowledged, when they were shown and noted; a higher number counts for
+        /// those before.
+        case acknowledge(UInt64)
         /// The texts of this side with these tokens were shown; nil for one that an earlier run has kept.
         case delivered([Int?])
         /// These are the texts to be kept on the disk for the other side now, instead of those before.
@@ -184,7 +187,7 @@ extension PeerSession {
             actions.append(.show(message.message))
         }
         if !actions.isEmpty { actions.append(.note(received)) }
-        return actions + [.send(.with { $0.acknowledgement = .with { $0.number = received.number } })]
+        return actions + [.acknowledge(received.number)]
     }
 }
 

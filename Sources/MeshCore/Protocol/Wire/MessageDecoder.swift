@@ -22,9 +22,7 @@ package enum MessageDecoder<Message: SwiftProtobuf.Message & Sendable>: Sendable
         switch self {
         case .binary(let decoder):
             guard let frame = try decoder.next(from: &buffer) else { return nil }
-            return try Self.parse {
-                try Message(serializedBytes: Array(frame.readableBytesView), options: binaryOptions)
-            }
+            return try Self.message(in: frame)
         case .json(var decoder):
             defer { self = .json(decoder) }
             while let line = try decoder.next(from: &buffer) {
@@ -37,8 +35,36 @@ package enum MessageDecoder<Message: SwiftProtobuf.Message & Sendable>: Sendable
         }
     }
 
+    /// The message that a whole frame is.
+    package static func message(in frame: ByteBuffer) throws(WireViolation) -> Message {
+        try parse { try Message(serializedBytes: FrameBytes(frame), options: binaryOptions) }
+    }
+
     private static func parse(_ body: () throws -> Message) throws(WireViolation) -> Message {
         do { return try body() } catch { throw .malformedMessage }
+    }
+}
+
+/// A frame's bytes as they stand in the buffer.
+private struct FrameBytes: SwiftProtobufContiguousBytes {
+    private var buffer: ByteBuffer
+
+    init(_ frame: ByteBuffer) { buffer = frame }
+
+    init(repeating byte: UInt8, count: Int) { buffer = ByteBuffer(repeating: byte, count: count) }
+
+    init(_ bytes: some Sequence<UInt8>) { buffer = ByteBuffer(bytes: bytes) }
+
+    var count: Int { buffer.readableBytes }
+
+    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try buffer.withUnsafeReadableBytes(body)
+    }
+
+    mutating func withUnsafeMutableBytes<Result>(
+        _ body: (UnsafeMutableRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        try buffer.withUnsafeMutableReadableBytes(body)
     }
 }
 

@@ -24,7 +24,7 @@ extension String {
         let bytes = utf8
         guard !bytes.isEmpty else { throw .empty }
         guard bytes.count <= limit else { throw .tooLong(limit: limit) }
-        if bytes.withContiguousStorageIfAvailable(\.isPrintableASCII) == true { return }
+        if isPrintableASCII { return }
         // In UTF-8 the C1 characters are C2 80 to C2 9F.
         var previous: UInt8 = 0
         for byte in bytes {
@@ -35,6 +35,9 @@ extension String {
         }
     }
 
+    /// Whether all of it is from the space to the tilde; of long texts that is seen quickly.
+    package var isPrintableASCII: Bool { utf8.withContiguousStorageIfAvailable(\.isPrintableASCII) ?? false }
+
     /// This text for a terminal or a log: what could steer one (C0, DEL, C1, the bidirectional controls, line and
     /// paragraph separators) is shown as `\u{…}`.
     package var printable: String { shown(keepingTabs: false) }
@@ -43,7 +46,7 @@ extension String {
     package var printableLine: String { shown(keepingTabs: true) }
 
     private func shown(keepingTabs: Bool) -> String {
-        guard unicodeScalars.contains(where: \.steersTerminals) else { return self }
+        guard !isPrintableASCII, unicodeScalars.contains(where: \.steersTerminals) else { return self }
         return unicodeScalars.reduce(into: "") { text, scalar in
             if scalar.steersTerminals, !(keepingTabs && scalar == "\t") {
                 text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"

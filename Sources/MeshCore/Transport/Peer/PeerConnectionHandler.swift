@@ -24,7 +24,7 @@ final class PeerConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     private let number: Int
     private let proof: PeerProof
     private var machine: PeerConnection
-    private var decoder = MessageDecoder<WirePeerMessage>.binary(limit: PeerLimits.frame)
+    private let decoder = FrameDecoder(limit: PeerLimits.frame)
     private var stage = Stage.securing
     private var buffer = ByteBuffer()
     private var awaitsPreamble: Bool
@@ -36,6 +36,8 @@ final class PeerConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     private var untaken = 0
     /// What came and has not been told.
     private var arrived: (messages: [WirePeerMessage], size: Int) = ([], 0)
+    /// Frames that go out together.
+    private var outgoing = ByteBuffer()
     private var flushIsDue = false
     let traffic = PeerTraffic()
     private let becomeWeb: (any Channel, DeviceID) throws -> Void
@@ -73,13 +75,16 @@ final class PeerConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .ended = stage { return }
-        var bytes = unwrapInboundIn(data)
+        let bytes = unwrapInboundIn(data)
         traffic.count(received: bytes.readableBytes)
         arrived.size += bytes.readableBytes
-        buffer.writeBuffer(&bytes)
+        buffer.append(arrived: bytes)
         readMessages()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
         tellArrived()
-        buffer.discardReadBytes()
+        context.fireChannelReadComplete()
     }
 
     /// While the other side takes nothing in, nothing is taken from it: what it asks for can't pile up as answers.
@@ -135,9 +140,7 @@ final class PeerConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     /// Gives the machine an event and does what it answers.
     func handle(_ event: (inout PeerConnection) -> [PeerConnection.Action]) {
         let actions = event(&machine)
-        if actions.isEmpty { return }
         for action in actions { perform(action) }
-        flushSoon()
     }
 }
 
@@ -145,10 +148,11 @@ extension PeerConnectionHandler {
     private func perform(_ action: PeerConnection.Action) {
         switch action {
         case .send(let message):
-            var frame = ByteBuffer()
-            frame.writeFrame(message)
-            traffic.count(sent: frame.readableBytes)
-            context?.write(wrapOutboundOut(frame), promise: nil)
+            let before = outgoing.readableBytes
+            outgoing.writePeerFrame(message)
+            traffic.count(sent: outgoing.readableBytes - before)
+            if outgoing.readableBytes >= Self.longestWrite { writeOutgoing() }
+            flushSoon()
         case .greeted(let greeting): greeted(greeting)
         case .deliver(let message): arrived.messages.append(message)
         case .answered(let token, let time):
@@ -157,6 +161,7 @@ extension PeerConnectionHandler {
         case .setTimer(let deadline): schedule(deadline)
         case .close(let end):
             over(end)
+            writeOutgoing()
             context?.flush()
             context?.close(promise: nil)
         }
@@ -171,7 +176,8 @@ extension PeerConnectionHandler {
         if case .dialer(let dial) = role {
             guard id == dial.id else { return giveUp(.otherDevice(id)) }
             guard dial.proved() else { return giveUp(.otherDevice(id)) }
-            context?.write(wrapOutboundOut(ByteBuffer(string: PeerLimits.preamble)), promise: nil)
+            outgoing.writeString(PeerLimits.preamble)
+            flushSoon()
         }
         stage = .opened(id)
         handle { $0.opened(at: .now()) }
@@ -214,8 +220,10 @@ extension PeerConnectionHandler {
             awaitsPreamble = false
         }
         do {
-            while let message = try decoder.next(from: &buffer) {
-                handle { $0.received(message, at: .now()) }
+            let now = NIODeadline.now()
+            while let frame = try decoder.next(from: &buffer) {
+                let message = try WirePeerMessage(in: frame)
+                handle { $0.received(message, at: now) }
                 if case .ended = stage { return }
             }
         } catch {
@@ -238,9 +246,19 @@ extension PeerConnectionHandler {
         flushIsDue = true
         context.eventLoop.assumeIsolated().execute { [self] in
             flushIsDue = false
+            writeOutgoing()
             self.context?.flush()
         }
     }
+
+    private func writeOutgoing() {
+        guard outgoing.readableBytes > 0 else { return }
+        context?.write(wrapOutboundOut(outgoing), promise: nil)
+        outgoing = ByteBuffer()
+    }
+
+    /// A longer buffer would be moved again and again while it grows.
+    private static let longestWrite = 64 * 1024
 
     private var isPreamblePossible: Bool {
         zip(buffer.readableBytesView, PeerLimits.preamble.utf8).allSatisfy { $0 == $1 }

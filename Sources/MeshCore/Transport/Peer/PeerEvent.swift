@@ -42,6 +42,7 @@ package struct PeerLink: Sendable {
     /// How much has gone through the connection.
     package let traffic: PeerTraffic
     private let handler: NIOLoopBound<PeerConnectionHandler>
+    private let outgoing = PeerMailbox()
 
     init(
         id: DeviceID,
@@ -60,7 +61,8 @@ package struct PeerLink: Sendable {
 
     /// Sends messages, if the connection still does.
     package func send(_ messages: [WirePeerMessage]) {
-        onLoop { $0.submit(messages) }
+        guard outgoing.add(messages) else { return }
+        onLoop { [outgoing] in $0.submit(outgoing.take()) }
     }
 
     /// So much of what came has been dealt with.
@@ -79,6 +81,26 @@ package struct PeerLink: Sendable {
 
     private func onLoop(_ body: @escaping @Sendable (PeerConnectionHandler) -> Void) {
         handler.eventLoop.execute { body(handler.value) }
+    }
+}
+
+/// Messages on their way to a connection's event loop, which takes all that are there at once.
+private final class PeerMailbox: Sendable {
+    private let messages = Mutex<[WirePeerMessage]>([])
+
+    /// Whether there were none before.
+    func add(_ new: [WirePeerMessage]) -> Bool {
+        messages.withLock { messages in
+            defer { messages += new }
+            return messages.isEmpty
+        }
+    }
+
+    func take() -> [WirePeerMessage] {
+        messages.withLock { messages in
+            defer { messages = [] }
+            return messages
+        }
     }
 }
 

@@ -54,9 +54,6 @@ struct PeerWeb {
     let isStopping: @Sendable () -> Bool
     let report: @Sendable (PeerEvent) -> Void
 
-    /// For a request, and for a decision.
-    static let patience = TimeAmount.seconds(10)
-
     func configure(_ channel: any Channel) throws {
         let responder = PeerHTTPHandler(isStopping: isStopping)
         let bound = NIOLoopBound(responder, eventLoop: channel.eventLoop)
@@ -82,7 +79,7 @@ struct PeerWeb {
         }
         let decision = channel.eventLoop.makePromise(of: Bool.self)
         // Whoever is to decide may be gone.
-        channel.eventLoop.scheduleTask(in: Self.patience) { decision.succeed(false) }
+        channel.eventLoop.scheduleTask(in: PeerHTTPHandler.patience) { decision.succeed(false) }
         report(.webKnock(WebKnock(peerID: peerID, device: device, address: address, decision: decision)))
         return decision.futureResult.map { $0 ? HTTPHeaders() : nil }
     }
@@ -98,69 +95,6 @@ struct PeerWeb {
             ),
             WebPeerHandler(peer, report: report),
         ])
-    }
-}
-
-extension HTTPRequestHead {
-    /// The target without what follows a question mark.
-    fileprivate var path: Substring { uri.prefix { $0 != "?" } }
-}
-
-/// Answers what is no WebSocket.
-private final class PeerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
-
-    private let isStopping: @Sendable () -> Bool
-    private var head: HTTPRequestHead?
-    private var timer: Scheduled<Void>?
-
-    init(isStopping: @escaping @Sendable () -> Bool) {
-        self.isStopping = isStopping
-    }
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        let channel = context.channel
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: PeerWeb.patience) { channel.close(promise: nil) }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        timer?.cancel()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): self.head = head
-        case .body: break
-        case .end: if let head { answer(head, context) }
-        }
-    }
-
-    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let (status, text): (HTTPResponseStatus, String) =
-            switch head.path {
-            case "/ping": isStopping() ? (.serviceUnavailable, "stopping") : (.ok, "ok")
-            case "/ws": (.forbidden, "not known, or no WebSocket")
-            default: (.notFound, "there are /ping and /ws")
-            }
-        let headers: HTTPHeaders = [
-            "content-type": "text/plain; charset=utf-8", "content-length": "\(text.utf8.count)", "connection": "close",
-        ]
-        context.write(
-            wrapOutboundOut(.head(.init(version: head.version, status: status, headers: headers))),
-            promise: nil
-        )
-        if head.method != .HEAD {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
-        }
-        let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Who may not have a WebSocket gets an answer: the request follows.
-        if error is NIOWebSocketUpgradeError { return }
-        context.close(promise: nil)
     }
 }
 

@@ -16,6 +16,7 @@ struct DeviceBench: ParsableCommand {
         case messages
         case bulk
         case idle
+        case crash
         case visible
         case catchup
     }
@@ -57,6 +58,7 @@ struct DeviceBench: ParsableCommand {
         case .messages: try benchmarks.messages()
         case .bulk: [try benchmarks.bulk()]
         case .idle: try benchmarks.idle()
+        case .crash: try benchmarks.crash()
         case .visible: [try benchmarks.visible()]
         case .catchup: [try benchmarks.catchUp()]
         }

@@ -134,6 +134,9 @@ private struct PeerRun {
                 for token in tokens.compactMap(\.self) {
                     require(openTexts.remove(token) != nil, "Text \(token) is told of twice, or was never sent")
                 }
+            case .acknowledge(let number):
+                let acknowledgement = WirePeerMessage.with { $0.acknowledgement = .with { $0.number = number } }
+                perform(connection.submitted([acknowledgement], at: now))
             case .note, .keep: break
             }
         }

@@ -40,7 +40,14 @@ func fuzzLines(_ input: [UInt8]) {
 }
 
 func fuzzBinaryPeerMessages(_ input: [UInt8]) {
-    checkMessages(input, .binary(limit: PeerLimits.frame), WirePeerMessage.self) { $0.writeFrame($1) }
+    checkMessages(input, .binary(limit: PeerLimits.frame), WirePeerMessage.self) { $0.writePeerFrame($1) }
+    var buffer = ByteBuffer(bytes: input)
+    let decoder = FrameDecoder(limit: PeerLimits.frame)
+    while let frame = try? decoder.next(from: &buffer) {
+        guard let text = WirePeerMessage(textIn: frame) else { continue }
+        let same = try? MessageDecoder<WirePeerMessage>.message(in: frame)
+        require(same == text, "\(text) is \(String(describing: same)) to the general decoder")
+    }
 }
 
 func fuzzJSONPeerMessages(_ input: [UInt8]) {

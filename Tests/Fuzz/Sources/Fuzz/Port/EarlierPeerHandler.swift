@@ -1,0 +1,1 @@
+../../../../../Sources/MeshCore/Transport/Peer/EarlierPeerHandler.swift
