@@ -50,7 +50,8 @@ let package = Package(
             swiftSettings: ours
         ),
         .systemLibrary(name: "CFuzzer"),
-        // Its folder Web holds links to what of the relay's web door is logic alone.
+        // Its folders Web and Port hold links to what of the relay's web door and of a device's port is logic alone. The
+        // latter are part of MeshCore, and import nothing of it.
         .executableTarget(
             name: "Fuzz",
             dependencies: [
@@ -59,7 +60,9 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
             ],
-            swiftSettings: ours + [.unsafeFlags(["-parse-as-library"])],
+            swiftSettings: ours + [
+                .unsafeFlags(["-parse-as-library", "-Xfrontend", "-import-module", "-Xfrontend", "MeshCore"])
+            ],
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]
         ),
     ]

@@ -14,6 +14,8 @@ final class PeerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private let isStopping: @Sendable () -> Bool
     private var head: HTTPRequestHead?
+    /// An answer ends the connection: what comes behind its request is not looked at (RFC 9112, section 9.6).
+    private var isAnswered = false
     private var timer: Scheduled<Void>?
 
     init(isStopping: @escaping @Sendable () -> Bool) {
@@ -30,6 +32,7 @@ final class PeerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isAnswered { return }
         switch unwrapInboundIn(data) {
         case .head(let head): self.head = head
         case .body: break
@@ -38,6 +41,7 @@ final class PeerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        isAnswered = true
         let (status, text): (HTTPResponseStatus, String) =
             switch head.path {
             case "/ping": isStopping() ? (.serviceUnavailable, "stopping") : (.ok, "ok")
