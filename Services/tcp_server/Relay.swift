@@ -163,8 +163,7 @@ struct Relay: Service {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelInitializer { channel in
-                newcomers.takenIn()
-                return channel.eventLoop.makeCompletedFuture { try hall.value.admit(channel) }
+                channel.eventLoop.makeCompletedFuture { try hall.value.admit(channel) }
             }
             .bind(host: place.host, port: Int(place.port))
             .get()

@@ -11,15 +11,16 @@ import Testing
         let newcomers = Newcomers(limit: 2)
         let reads = Reads()
         let server = EmbeddedChannel(handlers: [reads, NewcomerGate(newcomers)])
-        for _ in 0..<2 {
+        let connections = [EmbeddedChannel(), EmbeddedChannel()]
+        for connection in connections {
             server.read()
-            try server.writeInbound(EmbeddedChannel() as any Channel)
+            try server.writeInbound(connection as any Channel)
         }
         #expect(reads.count == 2)
         server.read()
         server.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(reads.count == 2)
-        newcomers.takenIn()
+        connections[0].embeddedEventLoop.run()
         server.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(reads.count == 3)
         // Once for each time that it was asked for.

@@ -42,7 +42,10 @@ final class NewcomerGate: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let newcomers = newcomers
         newcomers.accepted()
+        // It is taken in by what its event loop does next.
+        unwrapInboundIn(data).eventLoop.execute { newcomers.takenIn() }
         context.fireChannelRead(data)
     }
 

@@ -31,7 +31,7 @@ package struct DoorKeeper: Sendable {
 
         /// What nobody may have been shorter to be asked to leave: else a hundred who come at once push each other out;
         /// and with many places, those who come and go by the thousand a second take the time from the members.
-        var leastStay: TimeAmount { max(.milliseconds(100), .microseconds(500) * guests) }
+        var leastStay: TimeAmount { .microseconds(500) * min(max(200, guests), 1_000) }
     }
 
     /// The number of a connection.
