@@ -115,15 +115,16 @@ private enum StreamOpening: Sendable {
         let start = registry.presence.withLog { (position: $0.head, id: $0.id(at: $0.head)) }
         var filter = DeviceFilter()
         filter.tag = view.tag
-        var text = Self.start + event(.resync, id: "")
+        try await writer.write(ByteBuffer(string: Self.start + event(.resync, id: "")))
         var after: RecordID?
         repeat {
-            let page = registry.page(filter: filter, after: after, limit: 200)
-            for record in page.records { text += event(.present, data: record.json.description) }
-            after = page.isCut ? page.records.last?.id : nil
-            if after == nil { text += event(.synced, id: start.id) }
-            try await writer.write(ByteBuffer(string: text))
-            text = ""
+            let (text, last) = await offLoop { [filter, after] in
+                let page = registry.page(filter: filter, after: after, limit: 200)
+                let text = page.records.map { event(.present, data: $0.json.description) }.joined()
+                return (text, page.isCut ? page.records.last?.id : nil)
+            }
+            after = last
+            try await writer.write(ByteBuffer(string: last == nil ? text + event(.synced, id: start.id) : text))
         } while after != nil
         return start.position
     }

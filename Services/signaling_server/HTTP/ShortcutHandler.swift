@@ -28,8 +28,16 @@ final class ShortcutHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var underWay = 0
     /// A request that may be answered here, as far as it has come.
     private var held: (head: HTTPRequestHead, body: ByteBuffer)?
-    private var isToFlush = false
+    /// Bytes of the answers that are written together when all has been read that came.
+    private var unflushed = 0
+    /// Answers that the client has not taken yet.
+    private var untaken = 0
+    /// The client says nothing more, which is told those behind when it has taken its answers: they would close at once.
+    private var isEndHeld = false
     private var dates = DateHeader()
+
+    /// A longer list goes the ordinary way, and so does what comes behind so many bytes of answers.
+    static let longestAnswer = 64 * 1_024
 
     init(_ responder: SignalingResponder, remote: Endpoint?, interval: TimeAmount) {
         (self.responder, self.remote, self.interval) = (responder, remote, interval)
@@ -38,7 +46,9 @@ final class ShortcutHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            if underWay == 0, context.channel.isWritable, head.mayBeShort, .now() - lastOrdinary < interval {
+            if underWay == 0, context.channel.isWritable, unflushed < Self.longestAnswer, head.mayBeShort,
+                .now() - lastOrdinary < interval
+            {
                 held = (head, ByteBuffer())
             } else {
                 passOn(head, context)
@@ -59,9 +69,17 @@ final class ShortcutHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         // Whose rest may take its time, which others watch over.
         passOnHeld(context)
-        if isToFlush { context.flush() }
-        isToFlush = false
+        if unflushed > 0 { context.flush() }
+        unflushed = 0
         context.fireChannelReadComplete()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if untaken > 0, event as? ChannelEvent == .inputClosed {
+            isEndHeld = true
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -107,8 +125,18 @@ final class ShortcutHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if answer.body.readableBytes > 0 {
             context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil)
         }
-        context.write(wrapOutboundOut(.end(nil)), promise: nil)
-        isToFlush = true
+        let taken = context.eventLoop.makePromise(of: Void.self)
+        taken.futureResult.assumeIsolated().whenComplete { _ in self.wasTaken(context) }
+        context.write(wrapOutboundOut(.end(nil)), promise: taken)
+        untaken += 1
+        unflushed += 256 + answer.body.readableBytes
+    }
+
+    private func wasTaken(_ context: ChannelHandlerContext) {
+        untaken -= 1
+        guard untaken == 0, isEndHeld else { return }
+        isEndHeld = false
+        context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     }
 }
 
@@ -125,6 +153,7 @@ extension HTTPRequestHead {
         switch method {
         case .GET:
             return uri == "/devices" && AnswerForm(accept: headers.first(name: "Accept")) == .json
+                && headers["If-None-Match"].count <= 1
                 && !Self.tellingReader.contains(where: headers.contains(name:))
         case .POST:
             return uri.hasPrefix("/devices/") && uri.hasSuffix("/heartbeat")

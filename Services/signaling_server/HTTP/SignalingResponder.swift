@@ -194,7 +194,8 @@ package struct SignalingResponder: HTTPResponder {
     /// The whole list for somebody who proves nothing, if that is enough and nothing is to be made for it.
     func listAtHand(for host: String, unless tags: String?, from remote: Endpoint?) -> ListAnswer? {
         guard guards.browsers.isOurs(host), let (tag, whole) = registry.listForAnybody() else { return nil }
-        let answer = tags.map(tag.isOneOf) ?? false ? ListAnswer.unchanged(tag: tag) : whole.map(ListAnswer.whole)
+        let short = whole.flatMap { $0.body.readableBytes <= ShortcutHandler.longestAnswer ? $0 : nil }
+        let answer = tags.map(tag.isOneOf) ?? false ? ListAnswer.unchanged(tag: tag) : short.map(ListAnswer.whole)
         guard let answer, (try? guards.limits.requested(from: remote, at: .now())) != nil else { return nil }
         return answer
     }

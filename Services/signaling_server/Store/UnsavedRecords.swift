@@ -70,8 +70,9 @@ package struct UnsavedRecords: Equatable, Sendable {
         grants = changes.filter { $0.isGrant } + grants
         for change in changes {
             switch change {
-            case .keep(let record): aged(record.id)
-            case .drop(let id): aged(id)
+            // Who waits for one of these may not have asked for the write yet that was to hold it.
+            case .keep(let record): changed(record.id)
+            case .drop(let id): changed(id)
             case .grant, .revoke: break
             }
         }

@@ -46,6 +46,7 @@ import Testing
         [("Authorization", "Bearer a")], [("Signature", "mesh=:AAAA:")], [("Signature-Input", "mesh=()")],
         [("Connection", "close")], [("Content-Length", "1")], [("Transfer-Encoding", "chunked")],
         [("Expect", "100-continue")], [("Upgrade", "h2c")], [("Host", "127.0.0.1")],
+        [("If-None-Match", "\"a\""), ("If-None-Match", "\"b\"")],
     ])
     func `a request that says more than it must goes the ordinary way`(headers: [(String, String)]) async throws {
         let registry = try await open()
@@ -202,6 +203,44 @@ import Testing
         #expect(try full.passedOn() == 2)
     }
 
+    @Test func `a long list goes the ordinary way`() async throws {
+        let registry = try await open()
+        for number in 0..<900 {
+            _ = try await registry.register(Registration(id: #require(RecordID("device-\(number)"))), from: .nobody)
+        }
+        #expect(registry.encodedPage(.whole).body.readableBytes > ShortcutHandler.longestAnswer)
+        let connection = connection(to: registry)
+        try connection.ask()
+        #expect(try connection.passedOn() == 2)
+    }
+
+    @Test func `of many requests that come together few are answered before the answers are sent`() async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        let connection = connection(to: registry)
+        for _ in 0..<1_000 { connection.askTogether() }
+        connection.channel.pipeline.fireChannelReadComplete()
+        var bytes = 0
+        while let part = try connection.channel.readOutbound(as: HTTPServerResponsePart.self) {
+            if case .body(.byteBuffer(let body)) = part { bytes += body.readableBytes }
+        }
+        #expect((1...2 * ShortcutHandler.longestAnswer).contains(bytes))
+        #expect(try connection.passedOn() > 0)
+    }
+
+    @Test func `the end of the input is told those behind when the answers were taken`() async throws {
+        let registry = try await open()
+        _ = registry.encodedPage(.whole)
+        let connection = connection(to: registry)
+        connection.askTogether()
+        connection.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(connection.ends.count == 0)
+        connection.channel.pipeline.fireChannelReadComplete()
+        #expect(connection.ends.count == 1)
+        connection.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(connection.ends.count == 2)
+    }
+
     @Test func `now and then one goes the ordinary way, which sees that the connection is in use`() async throws {
         let registry = try await open()
         _ = registry.encodedPage(.whole)
@@ -252,9 +291,22 @@ import Testing
     /// A connection without a socket, and without what would answer the ordinary way.
     private final class Asking {
         let channel: EmbeddedChannel
+        let ends = EndsOfInput()
 
         init(_ shortcut: ShortcutHandler) {
-            channel = EmbeddedChannel(handler: shortcut)
+            channel = EmbeddedChannel(handlers: [shortcut, ends])
+        }
+
+        /// A request that others follow in the same piece.
+        func askTogether() {
+            let head = HTTPRequestHead(
+                version: .http1_1,
+                method: .GET,
+                uri: "/devices",
+                headers: ShortcutHandlerTests.usual
+            )
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
         }
 
         func ask(_ headers: [(String, String)] = []) throws {
@@ -300,5 +352,16 @@ import Testing
             guard case .head(let head)? = try channel.readOutbound(as: HTTPServerResponsePart.self) else { return nil }
             return head
         }
+    }
+}
+
+/// Counts how often the end of the input is told.
+private final class EndsOfInput: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+
+    private(set) var count = 0
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { count += 1 }
     }
 }

@@ -236,7 +236,8 @@ import signaling_server
             #expect(try await server.send(.get, "/healthz").status == .ok)
             store.fault = nil
             #expect(try await server.send(.post, "/register", body: #"{"id":"b"}"#).status == .created)
-            #expect(store.kept.keys.map(\.description) == ["b"])
+            // What was refused is there until its time to live is over, and so it is kept together with the next.
+            #expect(store.kept.keys.map(\.description).sorted() == ["a", "b"])
         }
     }
 }
