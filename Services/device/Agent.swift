@@ -136,7 +136,10 @@ actor Agent {
     /// All that has come.
     private func handleAll() {
         guard let ended else { return }
-        for event in inbox.take() { handle(event) }
+        for event in inbox.take() {
+            handle(event)
+            if results.isMuch { deliverResults() }
+        }
         settle()
         deliverResults()
         schedule()
@@ -269,7 +272,10 @@ extension Agent {
     /// What was said is shown first, and noted before it is acknowledged.
     func deliverResults() {
         let texts = results.takeTexts()
-        if !texts.isEmpty, !console.show(texts) { leave(at: .now()) }
+        if !texts.isEmpty, !console.show(texts) {
+            results.wereNotShown()
+            return leave(at: .now())
+        }
         let notes = results.takeNotes()
         if !notes.isEmpty { onDisk { try disk.unsynced.note(notes) } }
         for (id, number) in results.takeAcknowledgements() {

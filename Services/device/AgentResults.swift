@@ -5,6 +5,7 @@ import MeshCore
 /// What all that came at once makes an agent do, once for all of it.
 struct AgentResults {
     private var texts: [String] = []
+    private var textBytes = 0
     private var notes: [DeviceID: ReceivedTexts] = [:]
     /// Of each device the last one, which counts for those before.
     private var acknowledgements: [DeviceID: UInt64] = [:]
@@ -12,11 +13,20 @@ struct AgentResults {
     /// A line, or several.
     mutating func show(_ text: String) {
         texts.append(text)
+        textBytes += text.utf8.count
     }
 
+    /// Whether there is so much to be shown that it should not wait for more.
+    var isMuch: Bool { textBytes >= 256 * 1_024 }
+
     mutating func takeTexts() -> [String] {
-        defer { texts = [] }
+        defer { (texts, textBytes) = ([], 0) }
         return texts
+    }
+
+    /// What could not be shown is neither noted nor acknowledged: it comes again.
+    mutating func wereNotShown() {
+        (notes, acknowledgements) = ([:], [:])
     }
 
     mutating func note(_ received: ReceivedTexts, from id: DeviceID) {

@@ -48,16 +48,29 @@ enum Console: Sendable {
     }
 
     private func writeAll(_ texts: [String]) -> Bool {
-        var rest = ByteBuffer()
-        rest.reserveCapacity(texts.reduce(0) { $0 + $1.utf8.count + 1 })
+        var some = ByteBuffer()
         for text in texts {
-            rest.writeString(text)
-            rest.writeInteger(UInt8(ascii: "\n"))
+            some.writeString(text)
+            some.writeInteger(UInt8(ascii: "\n"))
+            if some.readableBytes >= 64 * 1_024, !writeAll(&some) { return false }
         }
-        while rest.readableBytes > 0 {
-            let count = rest.withUnsafeReadableBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count > 0 { rest.moveReaderIndex(forwardBy: count) } else if errno != EINTR { return false }
+        return writeAll(&some)
+    }
+
+    private func writeAll(_ bytes: inout ByteBuffer) -> Bool {
+        while bytes.readableBytes > 0 {
+            let count = bytes.withUnsafeReadableBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count > 0 {
+                bytes.moveReaderIndex(forwardBy: count)
+            } else if errno == EAGAIN {
+                // Somebody has made it non-blocking, for a reader that is slower than this.
+                var output = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&output, 1, -1)
+            } else if errno != EINTR {
+                return false
+            }
         }
+        bytes.clear()
         return true
     }
 }

@@ -111,12 +111,19 @@ struct Outbox: Equatable {
     /// It is under way until it is settled.
     mutating func takeReady(_ isReady: (Errand, DeviceID) -> Bool) -> (DeviceID, Errand)? {
         for (index, errand) in waiting.enumerated() {
-            guard let id = errand.target.id, isReady(errand, id) else { continue }
+            guard let id = errand.target.id, mayBegin(errand, with: id), isReady(errand, id) else { continue }
             waiting.remove(at: index)
             begin(errand)
             return (id, errand)
         }
         return nil
+    }
+
+    /// Of many pings some wait for the answers of those before: a connection measures few at a time.
+    private func mayBegin(_ errand: Errand, with id: DeviceID) -> Bool {
+        guard errand.kind == .ping else { return true }
+        let pings = underWay.values.count { $0.kind == .ping && $0.target.id == id }
+        return pings < PeerLimits.measurements / 2
     }
 
     private mutating func begin(_ errand: Errand) {

@@ -25,6 +25,14 @@ import Testing
         #expect(results.takeTexts().isEmpty && results.takeNotes().isEmpty && results.takeAcknowledgements().isEmpty)
     }
 
+    @Test mutating func `what could not be shown is neither noted nor acknowledged`() {
+        results.show("text 1")
+        results.note(ReceivedTexts(instance: 7, number: 1), from: kitchen)
+        results.acknowledge(1, to: kitchen)
+        results.wereNotShown()
+        #expect(results.takeNotes().isEmpty && results.takeAcknowledgements().isEmpty)
+    }
+
     @Test mutating func `what was received is noted, but not acknowledged on another connection`() {
         results.note(ReceivedTexts(instance: 7, number: 1), from: kitchen)
         results.acknowledge(1, to: kitchen)

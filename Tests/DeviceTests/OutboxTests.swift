@@ -69,6 +69,16 @@ import Testing
         #expect(outbox.isIdle)
     }
 
+    @Test mutating func `of many pings some wait for the answers of those before`() {
+        for _ in 0..<20 { _ = outbox.add(.ping, to: .device(kitchen), for: .prompt, deadline: start) }
+        add(.device(kitchen))
+        let ready = takeAllReady()
+        #expect(ready.count { $0.1.kind == .ping } == PeerLimits.measurements / 2)
+        #expect(ready.last?.1.kind == .text("hello"))
+        #expect(outbox.settled(ready[0].1.token)?.kind == .ping)
+        #expect(takeAllReady().map(\.1.kind) == [.ping])
+    }
+
     private mutating func takeAllReady() -> [(DeviceID, Outbox.Errand)] {
         var all: [(DeviceID, Outbox.Errand)] = []
         while let ready = outbox.takeReady({ _, _ in true }) { all.append(ready) }

@@ -81,12 +81,15 @@ struct SQLiteTexts: Sendable {
 
     /// The newest term of a master.
     func term() throws(KeepingFault) -> UInt64 {
-        try file.read { try Int64.fetchOne($0, sql: "SELECT max(term) FROM master").map { UInt64($0) } ?? 0 }
+        try file.read { try Int64.fetchOne($0, sql: "SELECT max(term) FROM master").map { UInt64(clamping: $0) } ?? 0 }
     }
 
     func keep(term: UInt64) throws(KeepingFault) {
         try file.write { database in
-            try database.execute(sql: "DELETE FROM master; INSERT INTO master VALUES (?)", arguments: [Int64(term)])
+            try database.execute(
+                sql: "DELETE FROM master; INSERT INTO master VALUES (?)",
+                arguments: [Int64(clamping: term)]
+            )
         }
     }
 

@@ -8,6 +8,14 @@ import Testing
 @testable import device
 
 @Suite struct SQLiteTextsTests {
+    @Test func `a term that is too high for the disk is kept as the highest`() async throws {
+        try await withTemporaryDirectory { directory in
+            let disk = try AgentDisk(path: directory + "/device.sqlite")
+            try disk.synced.keep(term: .max)
+            #expect(try disk.synced.term() == UInt64(Int64.max))
+        }
+    }
+
     @Test func `whom the device met, what came and what waits is there again`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/device.sqlite"

@@ -106,6 +106,22 @@ import Testing
         #expect(detector.state(of: mesh.ids[1]) == .suspect)
     }
 
+    @Test func `numbers that nobody counts to are not heard`() throws {
+        let mesh = try DetectorMesh(devices: 3, seed: 1)
+        var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
+        _ = detector.connected(mesh.ids[1], at: mesh.now)
+        _ = detector.connected(mesh.ids[2], at: mesh.now)
+        let suspect = WireMemberNews.with {
+            ($0.member, $0.state, $0.incarnation) = (.init(mesh.ids[1].bytes), .suspect, .max)
+        }
+        _ = detector.received(WireProbe.with { $0.news = [suspect] }, from: mesh.ids[2], at: mesh.now)
+        #expect(detector.state(of: mesh.ids[1]) == .alive)
+        var mastership = Mastership(ownID: mesh.ids[0], term: 1)
+        _ = mastership.started()
+        let claim = WireMasterClaim.with { ($0.term, $0.master) = (1 << 62, .init(mesh.ids[1].bytes)) }
+        #expect(mastership.received(claim, from: mesh.ids[1]).isEmpty)
+    }
+
     private func agreed(_ mesh: DetectorMesh, _ seed: UInt64) throws -> Mastership.Claim {
         let claims = Set(mesh.survivors.map { mesh.claim(at: $0) })
         #expect(claims.count == 1, "seed \(seed): \(claims), \(Simulation.again(seed))")

@@ -60,6 +60,11 @@ import Testing
             }
         }
         #expect(throws: PeerViolation.invalidText(.controlCharacter)) { try session.received([.text("a\u{1B}[2J", 1)]) }
+        #expect(throws: PeerViolation.invalidText(.controlCharacter)) {
+            try session.received([.text("a", 1), .text("a\u{1B}[2J", 2)])
+        }
+        // The first of these two was not shown, and so it counts as not received.
+        #expect(try session.received([.text("a", 1)]).first == .show("a"))
         #expect(try session.received(acknowledgement(1)) == [.delivered([1]), .keep([])])
     }
 

@@ -50,9 +50,12 @@ extension FailureDetector {
         return suspicion.since + (shortest + extra) * Int64(1 + strain / 4)
     }
 
+    /// No device counts so far, and whoever says so wants to leave the device that it is about no higher one.
+    private static let limit: UInt64 = 1 << 62
+
     mutating func heard(_ news: [WireMemberNews], from id: DeviceID, at now: NIODeadline) -> [Action] {
         news.prefix(Gossip.most).flatMap { item -> [Action] in
-            guard let member = DeviceID(bytes: item.member) else { return [] }
+            guard let member = DeviceID(bytes: item.member), item.incarnation < Self.limit else { return [] }
             if member == ownID { return refute(item) }
             return heard(item, of: member, from: id, at: now)
         }
@@ -86,7 +89,7 @@ extension FailureDetector {
 
     /// It is said that this device is dead or may be.
     mutating func refute(_ news: WireMemberNews) -> [Action] {
-        guard news.state != .alive, news.incarnation < .max else { return [] }
+        guard news.state != .alive else { return [] }
         // Who has not heard of the incarnation there is only has to be told of it.
         if news.incarnation >= incarnation {
             incarnation = news.incarnation + 1

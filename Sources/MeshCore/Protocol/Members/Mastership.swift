@@ -31,6 +31,9 @@ package struct Mastership: Equatable, Sendable {
     /// Whom the others follow, as they said last.
     private var followed: [DeviceID: Claim] = [:]
 
+    /// No device counts so far, and whoever says so wants to leave the others no higher term.
+    private static let limit: UInt64 = 1 << 62
+
     /// `term` is the newest that the disk knows.
     package init(ownID: DeviceID, term: UInt64) {
         (self.ownID, newest) = (ownID, Claim(term: term, master: ownID))
@@ -53,7 +56,7 @@ package struct Mastership: Equatable, Sendable {
     package mutating func connected(_ id: DeviceID) -> [Action] { [.send((claim ?? newest).wire, to: id)] }
 
     package mutating func received(_ wire: WireMasterClaim, from id: DeviceID) -> [Action] {
-        guard let master = DeviceID(bytes: wire.master), wire.term < UInt64(Int64.max) else { return [] }
+        guard let master = DeviceID(bytes: wire.master), wire.term < Self.limit else { return [] }
         let heard = Claim(term: wire.term, master: master)
         // Claims may come in another order than they were made.
         if heard.term >= followed[id]?.term ?? 0 { followed[id] = heard }

@@ -176,6 +176,8 @@ extension PeerSession {
         case .opened(let other), .resumed(let other, _): instance = other
         }
         var actions: [Action] = []
+        // Where one breaks the rules, those before it are not shown either, and count as not received.
+        var received = self.received
         for message in messages {
             do { try message.message.checkText(limit: PeerLimits.text) } catch { throw .invalidText(error) }
             let next = received.instance == instance ? received.number + 1 : 1
@@ -186,6 +188,7 @@ extension PeerSession {
             received = ReceivedTexts(instance: instance, number: next)
             actions.append(.show(message.message))
         }
+        self.received = received
         if !actions.isEmpty { actions.append(.note(received)) }
         return actions + [.acknowledge(received.number)]
     }
