@@ -73,7 +73,11 @@ struct Configuration {
     static let program = "tcp_client"
 
     init(_ options: ClientOptions) async throws {
-        var settings = try await Settings(program: Self.program, configFile: options.common.config)
+        try self.init(options, try await Settings(program: Self.program, configFile: options.common.config))
+    }
+
+    private init(_ options: ClientOptions, _ settings: Settings) throws {
+        var settings = settings
         let host = settings.value("host", flag: options.host, default: "127.0.0.1")
         let port = settings.value("port", flag: options.port, default: 8_081)
         speaksTLS = settings.value("tls", flag: options.tls, default: true)
