@@ -35,6 +35,7 @@ import Testing
             #expect(relay.process.isRunning)
             #expect(rise < 100 * 1_024, "the relay took \(rise) KiB more")
             let sorted = times.sorted()
+            #expect(sorted[sorted.count - 1] < .seconds(10))
             print(
                 "\(attackers) strangers, \(flood.connected) connections: memory rose by \(rise / 1_024) MiB; a login took "
                     + "\(sorted[sorted.count / 2]), the slowest of \(sorted.count) \(sorted[sorted.count - 1])"

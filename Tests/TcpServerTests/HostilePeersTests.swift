@@ -100,7 +100,7 @@ import Testing
         try await RunningRelay.run(.ofTests(loginTime: .milliseconds(300))) { relay in
             let peer = try await relay.connect()
             try await peer.send(ByteBuffer(bytes: start))
-            try await peer.isLeft()
+            try await peer.isLeft(within: .seconds(4))
         }
     }
 

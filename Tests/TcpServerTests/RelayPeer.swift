@@ -75,7 +75,7 @@ final class RelayPeer: Sendable {
 
     /// Waits until all that came is `text`.
     func hearsExactly(_ text: String, _ place: SourceLocation = #_sourceLocation) async throws {
-        let isHeard = await eventually { self.text == text }
+        let isHeard = await eventually(within: .seconds(10)) { self.text == text }
         try #require(isHeard, "heard \(self.text.debugDescription)", sourceLocation: place)
     }
 
@@ -97,8 +97,8 @@ final class RelayPeer: Sendable {
     }
 
     /// Waits until the relay has ended its side.
-    func isLeft(_ place: SourceLocation = #_sourceLocation) async throws {
-        let isLeft = await eventually { isEnded }
+    func isLeft(within patience: Duration = .seconds(10), _ place: SourceLocation = #_sourceLocation) async throws {
+        let isLeft = await eventually(within: patience) { isEnded }
         try #require(isLeft, "still connected; heard \(text.suffix(500).debugDescription)", sourceLocation: place)
     }
 

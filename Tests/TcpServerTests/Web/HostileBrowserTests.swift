@@ -150,7 +150,7 @@ import Testing
         try await RunningRelay.run(.ofTests(maximumConnections: 10)) { relay in
             let started = try await relay.connect()
             try await started.send("GET / HTTP/1.1\r\nHost: x\r\n")
-            let isGone = try await eventually {
+            let isGone = try await eventually(within: .seconds(10)) {
                 _ = try await relay.connect()
                 return started.isEnded
             }
