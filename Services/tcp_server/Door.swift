@@ -46,6 +46,9 @@ final class Door {
         }
     }
 
+    /// How many newcomers there is room for at this moment.
+    var room: Int { keeper.room }
+
     /// A guest's password is being checked.
     func checkStarted(_ channel: any Channel) {
         if let visitor = visitor(channel) { keeper.checkStarted(visitor) }

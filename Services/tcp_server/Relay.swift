@@ -149,11 +149,11 @@ struct Relay: Service {
     }
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
-        let newcomers = Newcomers(limit: place.newcomers)
-        return try await ServerBootstrap(group: acceptors, childGroup: group)
-            .serverChannelInitializer { channel in
+        try await ServerBootstrap(group: acceptors, childGroup: group)
+            .serverChannelInitializer { [place] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(NewcomerGate(newcomers))
+                    let gate = NewcomerGate(limit: place.newcomers) { hall.value.surroundings.door.room }
+                    try channel.pipeline.syncOperations.addHandler(gate)
                 }
             }
             .serverChannelOption(.backlog, value: 4_096)

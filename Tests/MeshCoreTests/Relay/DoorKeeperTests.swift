@@ -70,6 +70,21 @@ import Testing
         #expect(keeper.arrived(from: nil, at: latest) == .admitted(5, insteadOf: 1))
     }
 
+    @Test func `newcomers are to come a few at a time, unless most guests say nothing`() {
+        var keeper = DoorKeeper(limits: limits(connections: 80))
+        #expect(keeper.room == 2)
+        for _ in 0..<7 { _ = keeper.arrived(from: nil, at: start) }
+        #expect(keeper.room == 1)
+        _ = keeper.arrived(from: nil, at: start)
+        #expect(keeper.room == .max)
+        for visitor: DoorKeeper.Visitor in 1...5 { keeper.checkStarted(visitor) }
+        #expect(keeper.room == 0)
+        keeper.checkFailed(1)
+        #expect(keeper.room == .max)
+        keeper.loggedIn(2)
+        #expect(keeper.room == 1)
+    }
+
     @Test func `one address has few guests, and not too many members`() {
         var keeper = DoorKeeper(limits: limits())
         for visitor in 1...2 as ClosedRange<UInt64> {

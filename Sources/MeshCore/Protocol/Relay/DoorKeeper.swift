@@ -63,6 +63,8 @@ package struct DoorKeeper: Sendable {
     private let limits: Limits
     private var last: Visitor = 0
     private var guests: [Visitor: Guest] = [:]
+    /// Of the guests.
+    private var beingChecked = 0
     /// In the order in which they have to make room; some of these have left.
     private var order: Deque<Visitor> = []
     /// Everyone whose address counts.
@@ -97,13 +99,16 @@ package struct DoorKeeper: Sendable {
 
     /// The guest's password is being checked: as long as that takes it need not make room.
     package mutating func checkStarted(_ visitor: Visitor) {
+        guard guests[visitor]?.isBeingChecked == false else { return }
         guests[visitor]?.isBeingChecked = true
+        beingChecked += 1
     }
 
     /// The guest stays one, and may try again.
     package mutating func checkFailed(_ visitor: Visitor) {
         guard guests[visitor]?.isBeingChecked == true else { return }
         guests[visitor]?.isBeingChecked = false
+        beingChecked -= 1
         guard guests[visitor]?.isInOrder == false else { return }
         guests[visitor]?.isInOrder = true
         order.append(visitor)
@@ -133,6 +138,17 @@ package struct DoorKeeper: Sendable {
     /// How many places are taken, and how many of them by guests.
     package var taken: (all: Int, guests: Int) { (count, guests.count) }
 
+    /// How many may arrive at the same time.
+    ///
+    /// A part of the places that are free, so that those who come are heard before all are taken. None while most are taken
+    /// by guests whose login is being checked: these make room in a moment. And any number where most say nothing: who
+    /// comes gets the place of one of them, or is told at once that there is none.
+    package var room: Int {
+        let free = limits.guests - guests.count
+        if free > 0 { return max(1, free / 4) }
+        return 2 * beingChecked > guests.count ? 0 : .max
+    }
+
     private func refusal(of source: SourceAddress?) -> Refusal? {
         if count >= limits.connections { return .full }
         guard let source, let numbers = counts[source] else { return nil }
@@ -153,7 +169,9 @@ package struct DoorKeeper: Sendable {
     }
 
     private mutating func endStay(of visitor: Visitor) {
-        guard guests.removeValue(forKey: visitor) != nil, let source = sources[visitor] else { return }
+        guard let guest = guests.removeValue(forKey: visitor) else { return }
+        if guest.isBeingChecked { beingChecked -= 1 }
+        guard let source = sources[visitor] else { return }
         counts[source]?.guests -= 1
     }
 
