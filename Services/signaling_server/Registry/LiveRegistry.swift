@@ -8,16 +8,6 @@ package import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// The state of the registry, behind a lock that is held for some microseconds: most requests are through before a change
-/// of threads would be.
-final class SharedRegistry: Sendable {
-    let state: Mutex<RegistryState>
-
-    init(_ state: RegistryState) {
-        self.state = Mutex(state)
-    }
-}
-
 /// The registry that the requests of many connections share: gives it the time, tells the watchers, and sees to it that
 /// what is answered as done is in the store.
 package final class LiveRegistry: Service {

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import MeshCore
+import Synchronization
 
 /// What all requests share: who is there, who may be, whose signatures came, and what is still to be written.
 ///
@@ -146,5 +147,15 @@ struct RegistryState: Sendable {
     private func checkMembership(of sender: RegistrySender) throws(EnrollmentFault) {
         guard registry.enrollment == .keys, let signer = sender.signer else { return }
         if access.member(signer) == nil { throw .needed }
+    }
+}
+
+/// The state of the registry, behind a lock that is held for some microseconds: most requests are through before a change
+/// of threads would be.
+final class SharedRegistry: Sendable {
+    let state: Mutex<RegistryState>
+
+    init(_ state: RegistryState) {
+        self.state = Mutex(state)
     }
 }

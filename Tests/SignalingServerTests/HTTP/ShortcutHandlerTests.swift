@@ -61,10 +61,10 @@ import Testing
         let registry = try await open()
         _ = registry.encodedPage(.whole)
         for head in [
-            HTTPRequestHead(version: .http1_1, method: .HEAD, uri: "/devices", headers: Self.usual),
-            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices?limit=1", headers: Self.usual),
-            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices/", headers: Self.usual),
-            HTTPRequestHead(version: .http1_0, method: .GET, uri: "/devices", headers: Self.usual),
+            HTTPRequestHead(version: .http1_1, method: .HEAD, uri: "/devices", headers: ShortcutPeer.usual),
+            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices?limit=1", headers: ShortcutPeer.usual),
+            HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices/", headers: ShortcutPeer.usual),
+            HTTPRequestHead(version: .http1_0, method: .GET, uri: "/devices", headers: ShortcutPeer.usual),
             HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices", headers: ["Host": "localhost"]),
             HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices", headers: ["Accept": "*/*"]),
             HTTPRequestHead(
@@ -85,7 +85,8 @@ import Testing
         let registry = try await open()
         _ = registry.encodedPage(.whole)
         let connection = connection(to: registry)
-        try connection.send(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/healthz", headers: Self.usual))
+        let other = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/healthz", headers: ShortcutPeer.usual)
+        try connection.send(other)
         try connection.ask()
         #expect(try connection.passedOn() == 4)
         #expect(try connection.answeredHead() == nil)
@@ -170,7 +171,7 @@ import Testing
     func `what only looks like a heartbeat goes the ordinary way`(uri: String) async throws {
         let registry = try await open()
         let connection = connection(to: registry)
-        try connection.send(HTTPRequestHead(version: .http1_1, method: .POST, uri: uri, headers: Self.usual))
+        try connection.send(HTTPRequestHead(version: .http1_1, method: .POST, uri: uri, headers: ShortcutPeer.usual))
         #expect(try connection.passedOn() == 2)
         #expect(try connection.answeredHead() == nil)
     }
@@ -254,8 +255,6 @@ import Testing
         #expect(Date(timeIntervalSince1970: 1_709_164_800).httpText == "Thu, 29 Feb 2024 00:00:00 GMT")
     }
 
-    private static let usual: HTTPHeaders = ["Host": "localhost:8080", "Accept": "application/json"]
-
     /// A registry with one device in it.
     private func open(enrollment: Enrollment = .open) async throws -> LiveRegistry {
         let registry = try await LiveRegistry(
@@ -275,7 +274,7 @@ import Testing
         bounds: Limits.Bounds = Limits.Bounds(),
         remote: Endpoint? = nil,
         interval: TimeAmount = .hours(1)
-    ) -> Asking {
+    ) -> ShortcutPeer {
         let responder = SignalingResponder(
             streams: EventStreams(registry: registry, bounds: EventStreamHandler.Bounds()),
             guards: Guards(
@@ -285,83 +284,6 @@ import Testing
             ),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
-        return Asking(ShortcutHandler(responder, remote: remote, interval: interval))
-    }
-
-    /// A connection without a socket, and without what would answer the ordinary way.
-    private final class Asking {
-        let channel: EmbeddedChannel
-        let ends = EndsOfInput()
-
-        init(_ shortcut: ShortcutHandler) {
-            channel = EmbeddedChannel(handlers: [shortcut, ends])
-        }
-
-        /// A request that others follow in the same piece.
-        func askTogether() {
-            let head = HTTPRequestHead(
-                version: .http1_1,
-                method: .GET,
-                uri: "/devices",
-                headers: ShortcutHandlerTests.usual
-            )
-            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
-            channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
-        }
-
-        func ask(_ headers: [(String, String)] = []) throws {
-            var all = ShortcutHandlerTests.usual
-            all.add(contentsOf: headers)
-            try send(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/devices", headers: all))
-        }
-
-        /// What comes in one piece.
-        func send(_ head: HTTPRequestHead) throws {
-            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
-            try channel.writeInbound(HTTPServerRequestPart.end(nil))
-        }
-
-        /// A heartbeat; where its body comes in more than one piece, so does it.
-        func beat(_ id: String, body: [String]) throws {
-            var headers = ShortcutHandlerTests.usual
-            headers.add(name: "Content-Length", value: "\(body.joined().utf8.count)")
-            let uri = "/devices/\(id)/heartbeat"
-            let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: uri, headers: headers)
-            channel.pipeline.fireChannelRead(HTTPServerRequestPart.head(head))
-            for piece in body where !piece.isEmpty {
-                let part = HTTPServerRequestPart.body(ByteBuffer(string: piece))
-                if body.count > 1 { try channel.writeInbound(part) } else { channel.pipeline.fireChannelRead(part) }
-            }
-            try channel.writeInbound(HTTPServerRequestPart.end(nil))
-        }
-
-        /// The end of an answer comes the ordinary way.
-        func finishAnswer() throws {
-            try channel.writeOutbound(HTTPServerResponsePart.end(nil))
-            _ = try channel.readOutbound(as: HTTPServerResponsePart.self)
-        }
-
-        /// Parts that went further since this was last asked.
-        func passedOn() throws -> Int {
-            var count = 0
-            while try channel.readInbound(as: HTTPServerRequestPart.self) != nil { count += 1 }
-            return count
-        }
-
-        func answeredHead() throws -> HTTPResponseHead? {
-            guard case .head(let head)? = try channel.readOutbound(as: HTTPServerResponsePart.self) else { return nil }
-            return head
-        }
-    }
-}
-
-/// Counts how often the end of the input is told.
-private final class EndsOfInput: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-
-    private(set) var count = 0
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event as? ChannelEvent == .inputClosed { count += 1 }
+        return ShortcutPeer(ShortcutHandler(responder, remote: remote, interval: interval))
     }
 }
