@@ -65,11 +65,15 @@ package enum Route: Equatable, Sendable {
         return try only(["GET": .registerID(id), "POST": .registerID(id)], method)
     }
 
-    private static func only(_ routes: [String: Route], _ method: String) throws(RequestFault) -> Route {
-        guard let route = routes[method == "HEAD" ? "GET" : method] else {
-            throw .method(allowed: routes.keys.sorted())
+    private static func only(
+        _ routes: KeyValuePairs<String, Route>,
+        _ method: String
+    ) throws(RequestFault) -> Route {
+        let method = method == "HEAD" ? "GET" : method
+        guard let route = routes.first(where: { $0.key == method }) else {
+            throw .method(allowed: routes.map(\.key).sorted())
         }
-        return route
+        return route.value
     }
 
     private static func id(_ text: String) throws(RequestFault) -> RecordID {

@@ -9,15 +9,17 @@ package struct RequestTarget: Equatable, Sendable {
 
     /// Nil where the encoding is broken.
     package init?(_ target: String) {
-        let pieces = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = pieces.first, first.hasPrefix("/") else { return nil }
+        // Bytes, not characters: what follows a slash must not make it another character.
+        let slash = UInt8(ascii: "/")
+        let pieces = target.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = pieces.first, first.first == slash else { return nil }
         var path: [String] = []
-        for segment in first.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
-            guard let decoded = segment.percentDecoded else { return nil }
+        for segment in first.dropFirst().split(separator: slash, omittingEmptySubsequences: false) {
+            guard let decoded = Substring(segment).percentDecoded else { return nil }
             path.append(decoded)
         }
         var query: [String: String] = [:]
-        for pair in pieces.count > 1 ? pieces[1].split(separator: "&") : [] {
+        for pair in pieces.count > 1 ? Substring(pieces[1]).split(separator: "&") : [] {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let decoded = sides.compactMap { $0.replacing("+", with: " ").percentDecoded }
             guard decoded.count == sides.count, let name = decoded.first else { return nil }
