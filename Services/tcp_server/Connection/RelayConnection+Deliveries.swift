@@ -41,7 +41,7 @@ extension RelayConnection {
     }
 
     private func pumpOne(_ reader: RoomReader, _ context: ChannelHandlerContext) {
-        if reader.missedPresence, context.channel.isWritable {
+        if reader.missedPresence, isWritable {
             reader.missedPresence = false
             send(reader.room.presence.people(in: reader.room.name))
         }
@@ -51,7 +51,7 @@ extension RelayConnection {
     private func writeNews(for reader: RoomReader, _ context: ChannelHandlerContext) {
         let before = reader.cursor.given
         defer { countDeliveries(to: reader, since: before) }
-        while context.channel.isWritable, !reader.isReading,
+        while isWritable, !reader.isReading,
             let delivery = reader.room.log.read(&reader.cursor, in: dialect, limit: readerChunk)
         {
             switch delivery {

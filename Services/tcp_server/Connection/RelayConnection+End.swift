@@ -40,7 +40,7 @@ extension RelayConnection {
     /// Closing a connection whose other side is closed forgets what waits to be written.
     func finishIfWritten() {
         // While the channel is full there may be more in the log.
-        guard isFinishing, let context, context.channel.isWritable, !readers.contains(where: \.isReading) else {
+        guard isFinishing, let context, isWritable, !readers.contains(where: \.isReading) else {
             return
         }
         isFinishing = false

@@ -12,20 +12,20 @@ extension RelayConnection {
         // A step may end up here again.
         guard !isProcessing, let context else { return }
         isProcessing = true
-        while takesMore(context), step() {}
+        while takesMore, step() {}
         isProcessing = false
         waitForStore()
         flush()
         if isInputClosed, session.takesRequests, inbound.readableBytes == 0, waitingForStore == 0 { finishInput() }
-        if isReadHeld, session.hasEnded || takesMore(context) {
+        if isReadHeld, session.hasEnded || takesMore {
             isReadHeld = false
             context.read()
         }
     }
 
     /// Whether the next request may be taken: the answers can be written, and the store is not far behind.
-    func takesMore(_ context: ChannelHandlerContext) -> Bool {
-        session.takesRequests && context.channel.isWritable && waitingForStore < Self.mostWaiting && !isBehindStore
+    var takesMore: Bool {
+        session.takesRequests && isWritable && waitingForStore < Self.mostWaiting && !isBehindStore
     }
 
     /// Whether the store has too much to do to take messages of this client; a login does not wait for that.

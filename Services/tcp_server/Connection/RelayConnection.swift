@@ -31,6 +31,8 @@ final class RelayConnection: ChannelDuplexHandler {
     var understanding: Understanding
     var session = RelaySession()
     var context: ChannelHandlerContext?
+    /// What the channel says of itself; kept here since it is asked for each delivery.
+    var isWritable = false
     var inbound = ByteBuffer()
     var budget = LoginBudget()
     var isReadHeld = false
@@ -74,6 +76,7 @@ final class RelayConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isWritable = context.channel.isWritable
         logger.debug("connection opened", metadata: ["dialect": "\(dialect)"])
         startLoginDeadline()
         let actions = session.opened(privacy)
@@ -102,7 +105,7 @@ final class RelayConnection: ChannelDuplexHandler {
 
     /// Holds back the next read while nothing that it brings could be used.
     func read(context: ChannelHandlerContext) {
-        if session.hasEnded || takesMore(context) {
+        if session.hasEnded || takesMore {
             context.read()
         } else {
             isReadHeld = true
@@ -111,7 +114,8 @@ final class RelayConnection: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        isWritable = context.channel.isWritable
+        if isWritable {
             pumpAll()
             process()
         }
@@ -180,8 +184,8 @@ extension RelayConnection {
 
     /// Accounts came to a room or left it: `forms` has the events in each dialect.
     func tellPresence(_ forms: [ByteBuffer], to reader: RoomReader) {
-        guard occupant?.wantsPresence == true, let context else { return }
-        guard context.channel.isWritable else {
+        guard occupant?.wantsPresence == true, context != nil else { return }
+        guard isWritable else {
             reader.missedPresence = true
             return
         }
@@ -235,7 +239,7 @@ extension RelayConnection {
 
     /// After a good-bye there is nothing, and what this client published is to be acknowledged: the end waits for that.
     func perform(_ actions: [RelaySession.Action]) {
-        guard waitingForStore > 0, actions.contains(.end), let context else { return performNow(actions) }
+        guard waitingForStore > 0, case .end? = actions.last, let context else { return performNow(actions) }
         heldEnd = actions
         endDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) {
             self.heldEnd = nil

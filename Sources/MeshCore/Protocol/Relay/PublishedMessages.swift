@@ -139,6 +139,8 @@ package struct PublishedMessages: Sendable {
     }
 
     private mutating func number(of room: RoomName) -> UInt32 {
+        // Most often it is the room of the one before.
+        if let last = entries.last?.room, rooms[Int(last)] == room { return last }
         if let number = roomNumbers[room] { return number }
         let number = UInt32(rooms.count)
         rooms.append(room)

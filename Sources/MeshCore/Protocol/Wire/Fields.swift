@@ -78,7 +78,10 @@ struct FieldReader {
 
     /// A text, if it is UTF-8.
     mutating func text() -> String? {
-        bytes().flatMap { String(validating: $0, as: UTF8.self) }
+        guard let bytes = bytes() else { return nil }
+        // In ASCII there is nothing to be wrong, and decoding takes a fraction of what validating takes.
+        let isASCII = bytes.reduce(0, |) < 0x80
+        return isASCII ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
     }
 
     /// A time, if it is nothing besides.
