@@ -12,7 +12,8 @@ source "$top/deploy/packages.sh"
 install_missing "${build_packages[@]}" libssl-dev openssl >&2
 
 if [[ -z ${DEVICE:-} ]]; then
-    release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --product device)
+    release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --static-swift-stdlib)
+    release+=(--product device)
     "${release[@]}" >&2
     DEVICE=$("${release[@]}" --show-bin-path)/device
 fi

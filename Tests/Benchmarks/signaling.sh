@@ -12,7 +12,8 @@ source "$top/deploy/packages.sh"
 install_missing "${build_packages[@]}" libssl-dev nginx-light wrk >&2
 
 if [[ -z ${SIGNALING_SERVER:-} ]]; then
-    release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --product signaling_server)
+    release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --static-swift-stdlib)
+    release+=(--product signaling_server)
     "${release[@]}" >&2
     SIGNALING_SERVER=$("${release[@]}" --show-bin-path)/signaling_server
 fi

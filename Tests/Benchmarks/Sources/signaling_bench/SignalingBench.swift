@@ -31,6 +31,8 @@ struct SignalingBench: ParsableCommand {
     var server: String
 
     func run() throws {
+        // A server that goes away is a failure to report, not the end.
+        signal(SIGPIPE, SIG_IGN)
         let names = only?.split(separator: ",").map(String.init)
         let chosen = try names?.map { name in
             guard let benchmark = Benchmark(rawValue: name) else { throw ValidationError("\(name) is no benchmark") }
