@@ -106,6 +106,28 @@ import Testing
         #expect(detector.state(of: mesh.ids[1]) == .suspect)
     }
 
+    @Test func `a refutation goes to all once, and again only to who has not heard it`() throws {
+        let mesh = try DetectorMesh(devices: 10, seed: 1)
+        var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
+        for id in mesh.ids[1...] { _ = detector.connected(id, at: mesh.now) }
+        let suspicion = WireMemberNews.with {
+            ($0.member, $0.state, $0.incarnation) = (.init(mesh.ids[0].bytes), .suspect, 1)
+        }
+        func receivers(_ actions: [FailureDetector.Action]) throws -> [DeviceID] {
+            try actions.compactMap { action in
+                guard case .send(.probe(let probe), let id) = action else { return nil }
+                let news = try #require(probe.news.first { $0.member.elementsEqual(mesh.ids[0].bytes) })
+                #expect(news.state == .alive && news.incarnation == 2)
+                return id
+            }
+        }
+        let answer = WireProbeAnswer.with { $0.news = [suspicion] }
+        let first = detector.received(answer, from: mesh.ids[3], at: mesh.now)
+        #expect(try Set(receivers(first)) == Set(mesh.ids[1...]))
+        let second = detector.received(answer, from: mesh.ids[4], at: mesh.now)
+        #expect(try receivers(second) == [mesh.ids[4]])
+    }
+
     @Test func `numbers that nobody counts to are not heard`() throws {
         let mesh = try DetectorMesh(devices: 3, seed: 1)
         var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)

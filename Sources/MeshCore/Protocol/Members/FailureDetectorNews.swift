@@ -56,7 +56,7 @@ extension FailureDetector {
     mutating func heard(_ news: [WireMemberNews], from id: DeviceID, at now: NIODeadline) -> [Action] {
         news.prefix(Gossip.most).flatMap { item -> [Action] in
             guard let member = DeviceID(bytes: item.member), item.incarnation < Self.limit else { return [] }
-            if member == ownID { return refute(item) }
+            if member == ownID { return refute(item, from: id) }
             return heard(item, of: member, from: id, at: now)
         }
     }
@@ -88,16 +88,17 @@ extension FailureDetector {
     }
 
     /// It is said that this device is dead or may be.
-    mutating func refute(_ news: WireMemberNews) -> [Action] {
+    mutating func refute(_ news: WireMemberNews, from teller: DeviceID) -> [Action] {
         guard news.state != .alive else { return [] }
-        // Who has not heard of the incarnation there is only has to be told of it.
-        if news.incarnation >= incarnation {
+        let isKnown = news.incarnation < incarnation
+        if !isKnown {
             incarnation = news.incarnation + 1
             strain = min(timing.worstStrain, strain + 1)
         }
-        let refutation = WireMemberNews.with { ($0.member, $0.incarnation) = (ownID.wire, incarnation) }
-        gossip.add(ownID, refutation)
-        return broadcast()
+        gossip.add(ownID, .with { ($0.member, $0.incarnation) = (ownID.wire, incarnation) })
+        // Who has not heard of the incarnation there is only has to be told of it; to tell all of them for each of them
+        // would be a message for each pair.
+        return isKnown ? [tellNews(to: teller)] : broadcast()
     }
 
     /// Everybody is told what is thought of a member.
@@ -108,11 +109,13 @@ extension FailureDetector {
 
     mutating func broadcast() -> [Action] {
         let connected = members.filter { $0.value.isConnected && $0.value.state != .dead }.keys.sorted()
-        return connected.map { id in
-            // Nobody waits for its answer.
-            lastNumber += 1
-            return send(.probe(.with { $0.number = lastNumber }), to: id)
-        }
+        return connected.map { tellNews(to: $0) }
+    }
+
+    /// By a probe whose answer nobody waits for.
+    private mutating func tellNews(to id: DeviceID) -> Action {
+        lastNumber += 1
+        return send(.probe(.with { $0.number = lastNumber }), to: id)
     }
 
     /// News go along with each probe and answer, those of the receiver first.
