@@ -46,9 +46,7 @@ actor Agent {
     let transport: PeerTransport
     let logger: Logger
     var table: PeerTable
-    var sightings: SightingTable { didSet { nextExpiry = sightings.nextExpiry } }
-    /// When a sighting is to be forgotten.
-    private var nextExpiry: NIODeadline?
+    var sightings: SightingTable
     var replica: Replica<SQLiteEntries>
     /// What became of the last dials.
     var dialMemory = DialMemory()
@@ -215,7 +213,7 @@ extension Agent {
         if timers.take(\.table, at: now) { perform(table.timerFired(at: now), at: now) }
         if timers.take(\.detector, at: now) { withDetector { $0.timerFired(at: $1, using: &generator) } }
         if timers.take(\.replica, at: now) { withReplica { try $0.timerFired(at: $1) } }
-        if let nextExpiry, nextExpiry <= now, sightings.expire(at: now) { whereaboutsChanged(at: now) }
+        if let expiry = sightings.nextExpiry, expiry <= now, sightings.expire(at: now) { whereaboutsChanged(at: now) }
     }
 }
 
@@ -251,15 +249,15 @@ extension Agent {
         return peers.isEmpty || deadline <= .now()
     }
 
-    /// One timer, for whatever is due first; one that fires before that does no harm.
+    /// One timer, for whatever is due first.
     private func schedule() {
-        var due = [timers.next, outbox.nextDeadline, nextExpiry].compactMap(\.self)
+        var due = [timers.next, outbox.nextDeadline, sightings.nextExpiry].compactMap(\.self)
         switch phase {
         case .running: break
         case .finishing(let deadline), .leaving(let deadline): due.append(deadline)
         }
         guard let next = due.min() else { return }
-        if let timer, timer.at <= next { return }
+        if timer?.at == next { return }
         timer?.scheduled.cancel()
         let inbox = inbox
         timer = (settings.loop.scheduleTask(deadline: next) { inbox.put(.timerFired) }, next)

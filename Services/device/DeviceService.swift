@@ -31,21 +31,24 @@ struct DeviceService: Service {
     }
 
     func run() async throws {
+        // One thread for all that is sent and received, and one for the agent, which may wait for the disk and for
+        // whoever reads its output.
+        let threads = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        defer { threads.shutdownGracefully { _ in } }
+        let (loop, agentLoop) = (threads.next(), threads.next())
         let inbox = Inbox()
         let transport = try PeerTransport(
             identity: identity,
             greeting: PeerGreeting(name: configuration.name, version: meshVersion, instance: instance),
-            options: options
+            options: options(on: loop)
         ) { inbox.put(.peer($0)) }
-        let thread = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        defer { thread.shutdownGracefully { _ in } }
-        let agent = try newAgent(inbox, transport, on: thread.next())
+        let agent = try newAgent(inbox, transport, on: agentLoop)
         let listener = try await listen(with: transport)
         let bound = Self.endpoint(of: listener) ?? Endpoint(host: "127.0.0.1", port: 0)
         guard let bound else { throw ProgramFailure(.ourFault, "the listener has no address") }
-        let registry = try configuration.signaling.map { try registryLink(at: $0, bound, inbox) }
-        let discovery = try await discoveryTask(bound, inbox).open()
-        let control = try await ControlServer.open(at: directory.file(ControlLimits.socket), inbox: inbox)
+        let registry = try configuration.signaling.map { try registryLink(at: $0, bound, inbox, on: loop) }
+        let discovery = try await discoveryTask(bound, inbox).open(on: loop)
+        let control = try await ControlServer.open(at: directory.file(ControlLimits.socket), inbox: inbox, on: loop)
         _ = console.show(["This is \(Wording.device(configuration.name, identity.id)), listening at \(bound)."])
         let failure = await withGracefulShutdownHandler {
             await withTaskGroup { group in
@@ -70,12 +73,18 @@ struct DeviceService: Service {
 }
 
 extension DeviceService {
-    private func registryLink(at address: SignalingAddress, _ bound: Endpoint, _ inbox: Inbox) throws -> RegistryLink {
+    private func registryLink(
+        at address: SignalingAddress,
+        _ bound: Endpoint,
+        _ inbox: Inbox,
+        on loop: any EventLoop
+    ) throws -> RegistryLink {
         RegistryLink(
-            client: SignalingClient(address, key: identity.key, patience: .seconds(5)),
+            client: SignalingClient(address, key: identity.key, patience: .seconds(5), on: loop),
             registration: try registration(at: bound),
             enrollmentKey: configuration.enrollmentKey,
             inbox: inbox,
+            loop: loop,
             logger: logger
         )
     }
@@ -89,8 +98,9 @@ extension DeviceService {
         )
     }
 
-    private var options: PeerTransportOptions {
+    private func options(on loop: any EventLoop) -> PeerTransportOptions {
         var options = PeerTransportOptions()
+        options.group = loop
         options.timing.heartbeat = configuration.heartbeat
         options.answersJSONOfAll = configuration.answersJSONOfAll
         return options

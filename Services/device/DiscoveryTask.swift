@@ -29,11 +29,13 @@ struct DiscoveryTask: Sendable {
     let logger: Logger
 
     /// Those that are open afterwards.
-    func open() async throws -> [DiscoveryReport] {
+    func open(on loop: any EventLoop) async throws -> [DiscoveryReport] {
         var reports: [DiscoveryReport] = []
         for way in ways {
             do {
-                let port = try await DiscoveryPort.open(way.source, on: way.medium) { inbox.put(.discovered($0)) }
+                let port = try await DiscoveryPort.open(way.source, on: way.medium, loop: loop) {
+                    inbox.put(.discovered($0))
+                }
                 reports.append(DiscoveryReport(name: way.name, port: port))
             } catch {
                 guard let settings = way.settings else {

@@ -4,7 +4,6 @@ import Foundation
 import Logging
 import MeshCore
 import NIOCore
-import NIOPosix
 
 /// Keeps a device registered, and tells the agent who else is: performs what a ``SignalingSession`` says is due.
 actor RegistryLink {
@@ -36,11 +35,11 @@ actor RegistryLink {
         registration: Registration,
         enrollmentKey: String?,
         inbox: Inbox,
+        loop: any EventLoop,
         logger: Logger
     ) {
         (self.client, self.registration, self.enrollmentKey) = (client, registration, enrollmentKey)
-        (self.inbox, self.logger) = (inbox, logger)
-        loop = MultiThreadedEventLoopGroup.singleton.next()
+        (self.inbox, self.loop, self.logger) = (inbox, loop, logger)
         session = SignalingSession(streams: [.watch], now: .now())
         (cues, cueSink) = AsyncStream.makeStream()
     }

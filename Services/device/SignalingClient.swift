@@ -21,7 +21,12 @@ struct SignalingClient: Sendable {
     private static let silence = TimeAmount.seconds(45)
 
     /// A client that signs with `key`; the head of each answer comes within `patience`.
-    init(_ address: SignalingAddress, key: P256.Signing.PrivateKey?, patience: TimeAmount) {
+    init(
+        _ address: SignalingAddress,
+        key: P256.Signing.PrivateKey?,
+        patience: TimeAmount,
+        on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) {
         (self.address, self.key, self.patience) = (address, key, patience)
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = patience
@@ -30,7 +35,7 @@ struct SignalingClient: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         // A server that sends us elsewhere is not the one that was named.
         configuration.redirectConfiguration = .disallow
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        http = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
     func shutdown() async {

@@ -12,7 +12,7 @@ enum ControlServer {
     ///
     /// The caller closes the channel. Of an agent that was killed the file may be left: the state directory belongs to
     /// this one alone.
-    static func open(at path: String, inbox: Inbox) async throws -> any Channel {
+    static func open(at path: String, inbox: Inbox, on loop: any EventLoop) async throws -> any Channel {
         guard path.utf8.count < 104 else {
             throw ProgramFailure(.cannotCreate, "\(path) is too long for a socket: give a shorter --state-dir")
         }
@@ -20,7 +20,7 @@ enum ControlServer {
         let before = umask(0o177)
         defer { umask(before) }
         do {
-            return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            return try await ServerBootstrap(group: loop)
                 .childChannelOption(
                     .writeBufferWaterMark,
                     value: .init(low: ControlLimits.unread / 2, high: ControlLimits.unread)

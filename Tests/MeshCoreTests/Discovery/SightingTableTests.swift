@@ -76,6 +76,18 @@ import Testing
         #expect(table.whereabouts.isEmpty && table.nextExpiry == nil)
     }
 
+    @Test mutating func `what is said again lives on, and when to look is known anew`() throws {
+        _ = table.seen(try sighting(.broadcast, of: kit.other), at: start)
+        let again = try sighting(.broadcast, of: kit.other, for: .seconds(120))
+        let change = table.seen(again, at: start)
+        #expect(change == .renewed)
+        let old = try #require(table.nextExpiry)
+        #expect(old <= start + .seconds(120))
+        let forgotten = table.expire(at: old)
+        #expect(!forgotten)
+        #expect(table.nextExpiry == start + .seconds(120))
+    }
+
     @Test mutating func `a registry's new list replaces its old one and nothing else`() throws {
         table.listed(
             [try listed("192.0.2.1:1", kit.other), try listed("192.0.2.2:1", kit.third)],

@@ -22,6 +22,9 @@ struct DetectorMesh {
     /// Of a thousand messages so many are lost, and so many come twice.
     var (lossPerMille, repeatsPerMille) = (0, 10)
     private(set) var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    /// How far each device's clock is ahead, and how many of a million nanoseconds it runs fast: up to an hour and a
+    /// hundredth.
+    private let skews: [(ahead: Int64, drift: Int64)]
     /// What each was told of the others.
     private(set) var told: [[(DeviceID, MemberState)]]
     private var detectors: [FailureDetector]
@@ -40,6 +43,12 @@ struct DetectorMesh {
             var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
             (bytes[6], bytes[8]) = (bytes[6] & 0x0F | 0x80, bytes[8] & 0x3F | 0x80)
             return try #require(DeviceID(bytes: bytes))
+        }
+        skews = ids.map { _ in
+            (
+                Int64.random(in: 0...3_600_000_000_000, using: &generator),
+                Int64.random(in: -10_000...10_000, using: &generator)
+            )
         }
         self.generator = generator
         detectors = ids.map { FailureDetector(ownID: $0, incarnation: 1) }
@@ -69,7 +78,7 @@ struct DetectorMesh {
         mail.removeAll { sides[$0.from] != sides[$0.to] }
         for one in ids.indices {
             for other in ids.indices where sides[one] != sides[other] {
-                perform(detectors[one].disconnected(ids[other], at: now), by: one)
+                perform(detectors[one].disconnected(ids[other], at: clock(of: one)), by: one)
             }
         }
     }
@@ -96,9 +105,22 @@ struct DetectorMesh {
 extension DetectorMesh {
     private mutating func join(_ one: Int, _ other: Int) {
         for (device, peer) in [(one, other), (other, one)] where !killed.contains(device) {
-            perform(detectors[device].connected(ids[peer], at: now), by: device)
+            perform(detectors[device].connected(ids[peer], at: clock(of: device)), by: device)
             perform(masters[device].connected(ids[peer]), by: device)
         }
+    }
+
+    /// What a device's clock shows.
+    private func clock(of device: Int) -> NIODeadline {
+        let elapsed = (now - .uptimeNanoseconds(0)).nanoseconds
+        return now + .nanoseconds(skews[device].ahead + elapsed * skews[device].drift / 1_000_000)
+    }
+
+    /// The first moment at which a device's clock shows `deadline`.
+    private func moment(of deadline: NIODeadline, at device: Int) -> NIODeadline {
+        let shown = (deadline - .uptimeNanoseconds(0)).nanoseconds - skews[device].ahead
+        let rate = 1_000_000 + skews[device].drift
+        return .uptimeNanoseconds(UInt64((shown * 1_000_000 + rate - 1) / rate + 1))
     }
 
     private func nextMoment() -> NIODeadline? {
@@ -132,9 +154,10 @@ extension DetectorMesh {
         for letter in due where !killed.contains(letter.to) {
             let sender = ids[letter.from]
             switch letter.body {
-            case .probe(let probe): perform(detectors[letter.to].received(probe, from: sender, at: now), by: letter.to)
+            case .probe(let probe):
+                perform(detectors[letter.to].received(probe, from: sender, at: clock(of: letter.to)), by: letter.to)
             case .probeAnswer(let answer):
-                perform(detectors[letter.to].received(answer, from: sender, at: now), by: letter.to)
+                perform(detectors[letter.to].received(answer, from: sender, at: clock(of: letter.to)), by: letter.to)
             case .masterClaim(let claim): perform(masters[letter.to].received(claim, from: sender), by: letter.to)
             case .greeting, .heartbeat, .heartbeatAnswer, .acknowledgement, .goodbye, .resume, .storeDigest,
                 .storeRequest, .storeAnswer, .storePush:
@@ -148,7 +171,7 @@ extension DetectorMesh {
             guard let timer = timers[device], awake(device, timer) <= now else { continue }
             timers[device] = nil
             if killed.contains(device) { continue }
-            perform(detectors[device].timerFired(at: now, using: &generator), by: device)
+            perform(detectors[device].timerFired(at: clock(of: device), using: &generator), by: device)
         }
     }
 
@@ -157,7 +180,7 @@ extension DetectorMesh {
             switch action {
             case .send(let body, let id): post(body, from: device, to: id)
             case .changed(let id, let state): told[device].append((id, state))
-            case .setTimer(let deadline): timers[device] = deadline
+            case .setTimer(let deadline): timers[device] = moment(of: deadline, at: device)
             }
         }
         guard !actions.isEmpty, !killed.contains(device) else { return }

@@ -41,6 +41,8 @@ package struct SightingTable: Equatable, Sendable {
 
     private let limit: Int
     private var devices: [DeviceID: [SightingSource: Entry]] = [:]
+    /// When something may have to be forgotten, not later than it has; nil for never.
+    package private(set) var nextExpiry: NIODeadline?
 
     /// At most `limit` devices.
     package init(limit: Int) {
@@ -48,6 +50,7 @@ package struct SightingTable: Equatable, Sendable {
     }
 
     package mutating func seen(_ sighting: Sighting, at now: NIODeadline) -> Change {
+        if sighting.until != .distantFuture { nextExpiry = min(nextExpiry ?? sighting.until, sighting.until) }
         guard var entries = devices[sighting.id] else {
             guard devices.count < limit || makeRoom(for: sighting) else { return .refused }
             devices[sighting.id] = [sighting.source: Entry(sighting)]
@@ -77,7 +80,7 @@ package struct SightingTable: Equatable, Sendable {
 
     /// Forgets what is not true any more; true if that was anything.
     package mutating func expire(at now: NIODeadline) -> Bool {
-        let before = self
+        let before = devices
         for (id, entries) in devices {
             for (source, var entry) in entries {
                 entry.places.removeAll { $0.until <= now }
@@ -85,13 +88,9 @@ package struct SightingTable: Equatable, Sendable {
             }
             if devices[id]?.isEmpty == true { devices[id] = nil }
         }
-        return self != before
-    }
-
-    /// When something is to be forgotten next.
-    package var nextExpiry: NIODeadline? {
         let times = devices.values.lazy.flatMap { $0.values.flatMap { [$0.until] + $0.places.map(\.until) } }
-        return times.min().flatMap { $0 == .distantFuture ? nil : $0 }
+        nextExpiry = times.min().flatMap { $0 == .distantFuture ? nil : $0 }
+        return devices != before
     }
 
     /// Where each device may be, for who dials.

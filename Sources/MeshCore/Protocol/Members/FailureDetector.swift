@@ -80,7 +80,7 @@ package struct DetectorTiming: Equatable, Sendable {
     /// Between two rounds of probes.
     package var period = TimeAmount.milliseconds(500)
     /// Members that are probed in a round.
-    package var probes = 4
+    package var probes = 3
     /// Others that are asked to probe.
     package var helpers = 3
 
@@ -148,6 +148,8 @@ extension FailureDetector {
         } else if let probe = probes[answer.number], !answer.isMissing {
             probes[answer.number] = nil
             strain = max(0, strain - 1)
+            // Nobody is to be woken for a probe that was answered.
+            if probes.isEmpty { timer = nil }
             actions += answered(probe.target)
         } else if probes[answer.number] != nil {
             // The helper hears this device, which is not to blame.

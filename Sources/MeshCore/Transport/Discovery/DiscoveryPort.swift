@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import NIOCore
+package import NIOCore
 import NIOPosix
 import Synchronization
 
@@ -44,14 +44,14 @@ package final class DiscoveryPort {
 
     /// Opens the sockets that `medium` needs, and runs `source` until the result is closed.
     ///
-    /// `report` is called on an event loop; must not block.
+    /// `report` is called on `loop`; must not block.
     package static func open(
         _ source: any DiscoverySource,
         on medium: DiscoveryMedium,
+        loop: any EventLoop,
         report: @escaping @Sendable (DiscoveryEvent) -> Void
     ) async throws -> OpenDiscoveryPort {
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
-        return try await loop.flatSubmit {
+        try await loop.flatSubmit {
             do {
                 let port = try DiscoveryPort(source, medium, on: loop)
                 port.report = report

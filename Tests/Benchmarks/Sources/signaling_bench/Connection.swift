@@ -5,7 +5,7 @@ import Glibc
 
 /// A connection that stays open, on which one request is answered after another.
 final class Connection {
-    private let descriptor: Int32
+    let descriptor: Int32
     private var buffer: [UInt8] = []
     private var chunk = [UInt8](repeating: 0, count: 65_536)
 
@@ -38,16 +38,23 @@ final class Connection {
     func answers(_ count: Int) throws -> [(status: Int, body: ArraySlice<UInt8>)] {
         var answers: [(status: Int, body: ArraySlice<UInt8>)] = []
         while answers.count < count {
-            if let (status, body, end) = Self.answer(in: buffer) {
-                answers.append((status, buffer[body]))
-                buffer.removeFirst(end)
-                continue
-            }
-            let received = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-            guard received > 0 else { throw Failure("the server closed the connection") }
-            buffer += chunk[..<received]
+            if let answer = nextAnswer() { answers.append(answer) } else { try receive() }
         }
         return answers
+    }
+
+    /// Waits for bytes, and takes those that are there.
+    func receive() throws {
+        let received = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+        guard received > 0 else { throw Failure("the server closed the connection") }
+        buffer += chunk[..<received]
+    }
+
+    /// Of what was received.
+    func nextAnswer() -> (status: Int, body: ArraySlice<UInt8>)? {
+        guard let (status, body, end) = Self.answer(in: buffer) else { return nil }
+        defer { buffer.removeFirst(end) }
+        return (status, buffer[body])
     }
 
     /// Looks at the bytes as they are: the generator shares the processors with what it measures.

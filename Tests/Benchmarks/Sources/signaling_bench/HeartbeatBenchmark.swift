@@ -13,22 +13,20 @@ struct HeartbeatBenchmark {
     let seconds: Int
 
     private static let rate = 5_000
-    private static let threads = 16
+    private static let devices = 512
 
     func run() throws -> [Bar] {
         try withFolder { folder in
             let server = try Server(program, folder: folder)
             defer { server.process.stop() }
             let port = server.port
-            let seconds = seconds
-            let beaters = try Self.inParallel { thread in try Beater(thread, port: port, seconds: seconds) }
+            let beats = seconds * Self.rate
+            let devices = try Self.inParallel { try Beater($0, of: beats, port: port) }
             let before = server.process.processorNanoseconds
             let start = monotonicNanoseconds() + 500_000_000
-            let latencies = try Self.inParallel { thread in try beaters[thread].beat(from: start) }
+            let histogram = try Self.beat(devices, beats, from: start)
             let took = Double(monotonicNanoseconds() - start) / 1e9
             let spent = server.process.processorNanoseconds - before
-            var histogram = Histogram()
-            for latency in latencies.joined() { histogram.record(nanoseconds: latency) }
             let rate = Double(histogram.total) / took
             let late = histogram.quantile(0.99)
             let each = Double(spent) / Double(histogram.total) / 1_000
@@ -44,68 +42,79 @@ struct HeartbeatBenchmark {
         }
     }
 
-    /// Runs a part on a thread each, and gives what they make in their order.
-    private static func inParallel<Value: Sendable>(_ part: @Sendable @escaping (Int) throws -> Value) throws -> [Value]
-    {
-        let results = Mutex<[Int: Result<Value, any Error>]>([:])
-        let group = DispatchGroup()
-        for thread in 0..<threads {
-            group.enter()
-            Thread.detachNewThread {
-                let result = Result { try part(thread) }
-                results.withLock { $0[thread] = result }
-                group.leave()
+    /// Sends each request when it is due, whatever is still to be answered, and tells how late the answers came.
+    ///
+    /// One thread for all: what it does not need is the server's.
+    private static func beat(_ devices: [Beater], _ beats: Int, from start: Int) throws -> Histogram {
+        var histogram = Histogram()
+        var sent = 0
+        var sockets = devices.map { pollfd(fd: $0.connection.descriptor, events: Int16(POLLIN), revents: 0) }
+        while histogram.total < beats {
+            let elapsed = monotonicNanoseconds() - start
+            while sent < beats, due(sent) <= elapsed {
+                try devices[sent % devices.count].beat(due: start + due(sent))
+                sent += 1
+            }
+            guard poll(&sockets, nfds_t(sockets.count), 1) > 0 else { continue }
+            for (device, socket) in zip(devices, sockets) where socket.revents != 0 {
+                for lateness in try device.answers() { histogram.record(nanoseconds: lateness) }
             }
         }
-        group.wait()
+        return histogram
+    }
+
+    /// After the start, in nanoseconds.
+    private static func due(_ number: Int) -> Int { number * 1_000_000_000 / rate }
+
+    /// Makes the devices on all processors.
+    private static func inParallel(_ make: @Sendable (Int) throws -> Beater) throws -> [Beater] {
+        let results = Mutex<[Int: Result<Beater, any Error>]>([:])
+        DispatchQueue.concurrentPerform(iterations: devices) { number in
+            let result = Result { try make(number) }
+            results.withLock { $0[number] = result }
+        }
         return try results.withLock { $0 }.sorted { $0.key < $1.key }.map { try $0.value.get() }
     }
 
-    /// A part of the devices, and all that they will say.
+    /// A device, its connection, and all that it will say.
     private final class Beater: @unchecked Sendable {
         // Made by one thread, and then used by one other.
-        private let connection: Connection
+        let connection: Connection
         private let requests: [[UInt8]]
-        private let thread: Int
+        private var sent = 0
+        /// When the requests that are not answered were due.
+        private var dues: ArraySlice<Int> = []
 
-        init(_ thread: Int, port: UInt16, seconds: Int) throws {
-            self.thread = thread
-            let connection = try Connection(port: port)
-            let keys = try (0..<32).map { _ in try DeviceKey() }
-            for key in keys {
-                let answer = try connection.ask(
-                    try key.signed("POST", "/register", port: port, body: "{\"id\":\"\(key.id)\"}")
-                )
-                guard answer.status == 201 else { throw Failure("a registration was answered with \(answer.status)") }
-            }
+        init(_ number: Int, of beats: Int, port: UInt16) throws {
+            connection = try Connection(port: port)
+            let key = try DeviceKey()
+            let body = "{\"id\":\"\(key.id)\"}"
+            let answer = try connection.ask(try key.signed("POST", "/register", port: port, body: body))
+            guard answer.status == 201 else { throw Failure("a registration was answered with \(answer.status)") }
             let now = Date()
-            requests = try (0..<(seconds * rate / threads)).map { number in
+            requests = try stride(from: number, to: beats, by: devices).map { beat in
                 // Some seconds go by before the first is sent, well within the time that a signature counts.
-                let date = now + Double(number * threads) / Double(rate)
-                let key = keys[number % keys.count]
+                let date = now + Double(due(beat)) / 1e9
                 return try key.signed("POST", "/devices/\(key.id)/heartbeat", port: port, at: date)
             }
-            self.connection = connection
         }
 
-        /// How late each answer came.
-        func beat(from start: Int) throws -> [Int] {
-            let step = 1_000_000_000 * threads / rate
-            return try requests.enumerated().map { number, request in
-                let due = start + number * step + thread * step / threads
-                pause(until: due)
-                let answer = try connection.ask(request)
+        func beat(due: Int) throws {
+            try connection.send(requests[sent])
+            sent += 1
+            dues.append(due)
+        }
+
+        /// How late those came that are there.
+        func answers() throws -> [Int] {
+            try connection.receive()
+            var lateness: [Int] = []
+            while let answer = connection.nextAnswer() {
                 guard answer.status == 200 else { throw Failure("a heartbeat was answered with \(answer.status)") }
-                return monotonicNanoseconds() - due
+                guard let due = dues.popFirst() else { throw Failure("an answer to nothing") }
+                lateness.append(monotonicNanoseconds() - due)
             }
+            return lateness
         }
     }
-}
-
-/// To within some microseconds.
-private func pause(until due: Int) {
-    let rest = due - monotonicNanoseconds()
-    guard rest > 0 else { return }
-    var time = timespec(tv_sec: rest / 1_000_000_000, tv_nsec: rest % 1_000_000_000)
-    pselect(0, nil, nil, nil, &time, nil)
 }
