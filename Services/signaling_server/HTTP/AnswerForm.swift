@@ -16,10 +16,14 @@ package enum AnswerForm: Equatable, Sendable {
         self = accept.map { $0.hasPrefix("text/plain") } ?? true ? .plain : .json
     }
 
-    func answer(_ status: HTTPResponse.Status, json: JSON, plain: String) -> Answer {
+    func answer(
+        _ status: HTTPResponse.Status,
+        json: @autoclosure () -> JSON,
+        plain: @autoclosure () -> String
+    ) -> Answer {
         switch self {
-        case .json: answer(status, body: ByteBuffer(string: json.description + "\n"))
-        case .plain: answer(status, body: ByteBuffer(string: plain))
+        case .json: answer(status, body: ByteBuffer(string: json().description + "\n"))
+        case .plain: answer(status, body: ByteBuffer(string: plain()))
         }
     }
 
