@@ -128,6 +128,23 @@ import Testing
         #expect(try receivers(second) == [mesh.ids[4]])
     }
 
+    @Test func `a probe that was answered wakes nobody before the next round`() throws {
+        let mesh = try DetectorMesh(devices: 2, seed: 1)
+        var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
+        _ = detector.connected(mesh.ids[1], at: mesh.now)
+        let round = mesh.now + .milliseconds(500)
+        var generator = mesh.generator
+        let probing = detector.timerFired(at: round, using: &generator)
+        #expect(probing.contains(.setTimer(round + .milliseconds(250))))
+        guard case .send(.probe(let probe), _)? = probing.first else {
+            Issue.record("no probe was sent")
+            return
+        }
+        let answer = WireProbeAnswer.with { $0.number = probe.number }
+        let answered = detector.received(answer, from: mesh.ids[1], at: round + .milliseconds(1))
+        #expect(answered == [.setTimer(round + .milliseconds(500))])
+    }
+
     @Test func `numbers that nobody counts to are not heard`() throws {
         let mesh = try DetectorMesh(devices: 3, seed: 1)
         var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)

@@ -267,8 +267,8 @@ extension PeerConnectionHandler {
     private func schedule(_ deadline: NIODeadline) {
         timer?.cancel()
         guard let context else { return }
-        let later = deadline.together(after: .now())
-        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: later) { [self] in
+        let shared = deadline.shared(after: .now())
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: shared) { [self] in
             if case .securing = stage { giveUp(.tooSlow) } else { handle { $0.timerFired(at: .now()) } }
         }
     }
@@ -301,16 +301,5 @@ extension PeerConnectionHandler {
         guard isInGate, case .acceptor(_, let gate) = role else { return }
         isInGate = false
         gate.leave()
-    }
-}
-
-extension NIODeadline {
-    /// The half second that follows, unless it is near.
-    ///
-    /// So the timers of many connections fire together, and a device with nothing to do is seldom woken.
-    fileprivate func together(after now: NIODeadline) -> NIODeadline {
-        let grid = TimeAmount.milliseconds(500).nanoseconds
-        guard self - now > .nanoseconds(grid * 4) else { return self }
-        return self + .nanoseconds(grid - Int64(uptimeNanoseconds % UInt64(grid)))
     }
 }
