@@ -57,8 +57,13 @@ struct Relay: Service {
             origins = OriginRule(isLoopback: Endpoint(host: host, port: 0)?.isLoopback ?? false)
         }
 
-        /// Connections that may be there beyond those, until they have been taken in or turned away.
+        /// Connections that may be there beyond those, until they have been let in or turned away.
         var newcomers = 64
+
+        /// Whether a client there may send a password unencrypted.
+        @Sendable func takesPasswords(from address: SocketAddress?) -> Bool {
+            allowsPlaintext || address?.isLoopback == true
+        }
 
         /// Takes no more connections than there can be files.
         mutating func fit(openFiles: Int) {
@@ -149,22 +154,24 @@ struct Relay: Service {
     }
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
-        try await ServerBootstrap(group: acceptors, childGroup: group)
-            .serverChannelInitializer { [place] channel in
+        let door = try await hall.eventLoop.submit { hall.value.door }.get()
+        // The gate lets the connections in, and hands on none of them as a channel.
+        return try await ServerBootstrap(group: acceptors)
+            .serverChannelInitializer { [place, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let gate = NewcomerGate(limit: place.newcomers) { hall.value.surroundings.door.room }
+                    let gate = NewcomerGate(
+                        limit: place.newcomers,
+                        door: door,
+                        takesPasswords: place.takesPasswords,
+                        hall: hall.eventLoop,
+                        logger: logger
+                    ) { hall.value.takeIn($0) }
                     try channel.pipeline.syncOperations.addHandler(gate)
                 }
             }
             .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try hall.value.admit(channel) }
-            }
             .bind(host: place.host, port: Int(place.port))
             .get()
     }
@@ -183,12 +190,12 @@ struct Relay: Service {
     /// The connections and the rooms, on their event loop.
     final class Hall {
         let surroundings: Surroundings
+        let door: Door
         let loop: any EventLoop
         var logger: Logger { relay.logger }
         private let relay: Relay
-        private var last: UInt64 = 0
-        private var connections: [ObjectIdentifier: RelayConnection] = [:]
-        private var channels: [ObjectIdentifier: any Channel] = [:]
+        private var connections: [DoorKeeper.Visitor: RelayConnection] = [:]
+        private var channels: [DoorKeeper.Visitor: any Channel] = [:]
 
         init(relay: Relay, stored: StoredState, loop: any EventLoop) {
             self.relay = relay
@@ -203,49 +210,70 @@ struct Relay: Service {
             )
             rooms.startRetention()
             LoopLag(of: loop).watch()
+            door = Door(relay.place.door, counting: relay.place.countedAddresses)
             surroundings = Surroundings(
                 rooms: rooms,
                 sessions: Sessions(clientsPerAccount: relay.place.clientsPerAccount),
                 authenticator: relay.authenticator,
                 meters: PublishMeters(relay.place.publishRate),
-                door: Door(relay.place.door, counting: relay.place.countedAddresses),
                 dialectTime: relay.place.dialectTime,
                 tellsLinesPresence: relay.place.tellsLinesPresence
             )
         }
 
-        /// Takes a connection, unless the door is shut.
-        func admit(_ channel: any Channel) throws {
-            last += 1
+        /// Takes in who was let in at the gate.
+        func takeIn(_ guests: [NewcomerGate.Guest]) {
+            let here = NIOLoopBound(self, eventLoop: loop)
+            for guest in guests {
+                if let leaver = guest.insteadOf { crowdOut(leaver) }
+                ClientBootstrap(group: loop)
+                    .channelOption(.allowRemoteHalfClosure, value: true)
+                    .channelOption(.socketOption(.so_keepalive), value: 1)
+                    .channelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture { try here.value.admit(channel, guest.visit) }
+                    }
+                    .withConnectedSocket(guest.socket)
+                    .whenFailure { _ in guest.visit.ended() }
+            }
+        }
+
+        private func crowdOut(_ visitor: DoorKeeper.Visitor) {
+            guard let channel = channels[visitor] else { return }
+            count(.crowdedOut)
+            channel.pipeline.fireUserInboundEventTriggered(DoorEvent.crowdedOut)
+        }
+
+        private func admit(_ channel: any Channel, _ visit: Visit) throws {
+            let visitor = visit.visitor
             var logger = relay.logger
-            logger[metadataKey: "connection"] = "\(last)"
-            guard surroundings.door.admit(channel, logger) else { return }
-            let key = ObjectIdentifier(channel)
-            channels[key] = channel
+            logger[metadataKey: "connection"] = "\(visitor)"
+            channels[visitor] = channel
             Traffic.connections(nil).increment()
             channel.closeFuture.assumeIsolated().whenComplete { _ in
-                self.channels[key] = nil
-                Traffic.connections(self.connections.removeValue(forKey: key)?.dialect).decrement()
+                visit.ended()
+                self.channels[visitor] = nil
+                Traffic.connections(self.connections.removeValue(forKey: visitor)?.dialect).decrement()
             }
             logger.debug("accepted", metadata: ["from": "\(channel.remoteAddress?.description ?? "?")"])
-            let isPrivate = relay.place.allowsPlaintext || channel.remoteAddress?.isLoopback == true
+            let takesPasswords = relay.place.takesPasswords(from: channel.remoteAddress)
             let handler = FirstBytesHandler(
                 place: .outside(relay.certificate.context),
                 entrance: Entrance(
-                    privacy: isPrivate ? .mayTakePasswords : .needsTLS,
+                    visit: visit,
+                    privacy: takesPasswords ? .mayTakePasswords : .needsTLS,
                     surroundings: surroundings,
                     origins: relay.place.origins,
                     logger: logger
-                ) { self.adopt($0, key) }
+                ) { self.adopt($0, visitor) }
             )
             try channel.pipeline.syncOperations.addHandler(handler)
         }
 
         /// A connection's dialect is known.
-        private func adopt(_ connection: RelayConnection, _ key: ObjectIdentifier) {
+        private func adopt(_ connection: RelayConnection, _ visitor: DoorKeeper.Visitor) {
             // It may have closed while its pipeline was built.
-            guard channels[key] != nil else { return }
-            connections[key] = connection
+            guard channels[visitor] != nil else { return }
+            connections[visitor] = connection
             Traffic.connections(nil).decrement()
             Traffic.connections(connection.dialect).increment()
         }
@@ -254,7 +282,7 @@ struct Relay: Service {
         func shutDown() -> EventLoopFuture<Int> {
             let told = connections.count
             let closed = EventLoopFuture.andAllComplete(channels.values.map(\.closeFuture), on: loop)
-            for (key, channel) in channels where connections[key] == nil { channel.close(promise: nil) }
+            for (visitor, channel) in channels where connections[visitor] == nil { channel.close(promise: nil) }
             // Not all at the same moment: they are to come back spread over some seconds.
             for connection in connections.values {
                 connection.shutDown(retryAfter: .milliseconds(.random(in: 500...5_000)))

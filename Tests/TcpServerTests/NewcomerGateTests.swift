@@ -1,124 +1,190 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+import Logging
+import MeshCore
 import NIOCore
 import NIOEmbedded
+import NIOPosix
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import tcp_server
 
 @Suite struct NewcomerGateTests {
-    private let reads = Reads()
-    private let hall = Hall()
-
-    @Test func `nobody is accepted while too many wait to be taken in`() throws {
-        let server = gate(limit: 2)
-        try arrive(2, server)
-        server.read()
-        server.embeddedEventLoop.advanceTime(by: .seconds(1))
-        #expect(reads.count == 0)
-        try letIn(1, server)
-        server.embeddedEventLoop.advanceTime(by: .seconds(1))
-        #expect(reads.count == 1)
-        // Once for each time that it was asked for.
-        server.embeddedEventLoop.advanceTime(by: .seconds(1))
-        #expect(reads.count == 1)
-    }
-
-    @Test func `as many come in as there is room for, in their order`() throws {
-        let server = gate(limit: 10)
-        try arrive(5, server)
-        #expect(try handedOn(server) == [])
-        try letIn(2, server)
-        #expect(try handedOn(server) == [0, 1])
-        try letIn(0, server)
-        #expect(try handedOn(server) == [])
-        try letIn(.max, server)
-        #expect(try handedOn(server) == [2, 3, 4])
-    }
-
-    @Test func `where there is no room for long they come in nevertheless, to be told so`() throws {
-        let server = gate(limit: 10)
-        try arrive(3, server)
-        var came: [Int] = []
-        for _ in 0..<100 where came.isEmpty {
-            try letIn(0, server)
-            came = try handedOn(server)
-        }
-        #expect(came == [0, 1, 2])
-        #expect(hall.room.value.withLock(\.asked) == 20)
-    }
-
-    @Test func `who still waits when the port is closed is not left open`() throws {
-        let server = gate(limit: 10)
-        try arrive(3, server)
-        try letIn(1, server)
-        server.pipeline.fireChannelInactive()
-        #expect(try handedOn(server) == [0])
-        _ = try hall.channels[0].finish()
-        for channel in hall.channels[1...] { #expect(throws: ChannelError.alreadyClosed) { try channel.finish() } }
-    }
-
-    private func gate(limit: Int) -> EmbeddedChannel {
-        let room = hall.room
-        return EmbeddedChannel(handlers: [reads, NewcomerGate(limit: limit) { room.ask() }])
-    }
-
-    private func arrive(_ count: Int, _ server: EmbeddedChannel) throws {
-        for _ in 0..<count {
-            let channel = EmbeddedChannel(loop: hall.loop)
-            hall.channels.append(channel)
-            try server.writeInbound(channel as any Channel)
+    @Test func `who brings a login is handed on before those who came earlier without one`() async throws {
+        try await Gate.run(places: 4) { gate in
+            try await gate.connectsFirst(saying: "x")
+            for _ in 0..<2 { try await gate.connect(saying: "x") }
+            try await gate.connect(saying: "alice\nsecret\n")
+            try await gate.letsIn(4)
+            try await gate.handsOn(4)
+            #expect(gate.groups == [[1], [4, 2, 3]])
         }
     }
 
-    /// The hall is asked, and has room for so many.
-    private func letIn(_ count: Int, _ server: EmbeddedChannel) throws {
-        hall.room.value.withLock { $0.places = count }
-        // Each has a clock of its own, that begins anywhere; only one of them goes by the other's.
-        hall.loop.advanceTime(to: .now() + .seconds(1))
-        server.embeddedEventLoop.run()
-        // Those who were handed on are taken in, which the gate is told.
-        hall.loop.run()
-        server.embeddedEventLoop.run()
-    }
-
-    /// Which connections were handed on since this was last asked.
-    private func handedOn(_ server: EmbeddedChannel) throws -> [Int] {
-        var places: [Int] = []
-        while let channel = try server.readInbound(as: (any Channel).self) {
-            places += hall.channels.indices.filter { hall.channels[$0] === channel }
+    @Test func `a login that has to come inside TLS is none outside of it`() async throws {
+        try await Gate.run(places: 4, takesPasswords: false) { gate in
+            try await gate.connectsFirst(saying: "x")
+            for _ in 0..<2 { try await gate.connect(saying: "x") }
+            try await gate.connect(saying: "alice\nsecret\n")
+            try await gate.letsIn(4)
+            try await gate.handsOn(4)
+            #expect(gate.groups == [[1], [2, 3, 4]])
         }
-        return places
     }
-}
 
-/// What newcomers are handed on to.
-private final class Hall {
-    /// For how many there is room.
-    final class Room: Sendable {
-        let value = Mutex((places: 0, asked: 0))
+    @Test func `they come in groups, and the hall has a moment between two`() async throws {
+        try await Gate.run(places: 100) { gate in
+            try await gate.connectsFirst(saying: "x")
+            for _ in 1..<100 { try await gate.connect(saying: "x") }
+            try await gate.letsIn(100)
+            await gate.hall.run()
+            #expect(gate.groups == [[1]])
+            try await gate.handsOn(100)
+            #expect(gate.groups.map(\.count) == [1, 32, 32, 32, 3])
+        }
+    }
 
-        func ask() -> Int {
-            value.withLock { value in
-                value.asked += 1
-                return value.places
+    @Test func `who makes room is told so, be it in the hall or not yet`() async throws {
+        try await Gate.run(places: 2) { gate in
+            try await gate.connectsFirst(saying: "x")
+            let second = try await gate.connect(saying: "x")
+            try await gate.letsIn(2)
+            for _ in 0..<2 { try await gate.connect(saying: "alice\nsecret\n") }
+            try await second.isLeft()
+            #expect(second.text == "Too many are logging in. Please try again later.\n")
+            try await gate.handsOn(3)
+            #expect(gate.leavers == [1])
+        }
+    }
+
+    @Test func `while as many wait as may, nobody else is accepted`() async throws {
+        try await Gate.run(places: 1, limit: 1) { gate in
+            try await gate.connect(saying: "alice\nsecret\n")
+            try await gate.letsIn(1)
+            let start = NIODeadline.now()
+            // There is no place for the second, which waits, and the third does so behind it.
+            let second = try await gate.connect(saying: "bob\nsecret\n")
+            let third = try await gate.connect(saying: "x")
+            try await third.isLeft()
+            try await second.isLeft()
+            #expect(NIODeadline.now() - start >= .seconds(1))
+        }
+    }
+
+    @Test func `when the port is closed nobody who waits is left open`() async throws {
+        try await Gate.run(places: 2) { gate in
+            try await gate.connectsFirst(saying: "alice\nsecret\n")
+            // One would be handed on later, and for the other there is no place.
+            let peers = [
+                try await gate.connect(saying: "bob\nsecret\n"), try await gate.connect(saying: "carol\nsecret\n"),
+            ]
+            try await gate.letsIn(2)
+            try await gate.closePort()
+            for peer in peers {
+                try await peer.isLeft()
+                #expect(peer.text == "")
             }
+            try await gate.handsOn(1)
         }
     }
-
-    let loop = EmbeddedEventLoop()
-    let room = Room()
-    var channels: [EmbeddedChannel] = []
 }
 
-/// Counts how often the channel is read from.
-private final class Reads: ChannelOutboundHandler {
-    typealias OutboundIn = Never
+/// A gate at a port of loopback, before a hall that does something when it is told to.
+private final class Gate: Sendable {
+    let hall = NIOAsyncTestingEventLoop()
+    private let acceptors = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let port: any Channel
+    private let door: Door
+    private let taken: Taken
 
-    private(set) var count = 0
+    private final class Taken: Sendable {
+        let guests = Mutex<[[NewcomerGate.Guest]]>([])
+    }
 
-    func read(context: ChannelHandlerContext) {
-        count += 1
+    static func run(
+        places: Int,
+        limit: Int = 10,
+        takesPasswords: Bool = true,
+        _ body: (Gate) async throws -> Void
+    ) async throws {
+        let gate = try await Gate(places, limit, takesPasswords)
+        defer { gate.taken.guests.withLock { for guest in $0.joined() { close(guest.socket) } } }
+        try await body(gate)
+        try? await gate.closePort()
+        await gate.hall.shutdownGracefully()
+        try await gate.acceptors.shutdownGracefully()
+    }
+
+    private init(_ places: Int, _ limit: Int, _ takesPasswords: Bool) async throws {
+        let limits = DoorKeeper.Limits(
+            connections: 10 * places,
+            perAddress: 1,
+            guestsPerAddress: 1,
+            loginTime: .seconds(10)
+        )
+        let (door, taken, hall) = (Door(limits, counting: .allButLoopback), Taken(), hall)
+        (self.door, self.taken) = (door, taken)
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        port = try await ServerBootstrap(group: acceptors)
+            .serverChannelInitializer { [logger] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let gate = NewcomerGate(
+                        limit: limit,
+                        door: door,
+                        takesPasswords: { _ in takesPasswords },
+                        hall: hall,
+                        logger: logger
+                    ) { group in taken.guests.withLock { $0.append(group) } }
+                    try channel.pipeline.syncOperations.addHandler(gate)
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+    }
+
+    /// Somebody whose first words are there before it is accepted.
+    @discardableResult
+    func connect(saying words: String) async throws -> RelayPeer {
+        let isReady = DispatchSemaphore(value: 0)
+        defer { isReady.signal() }
+        port.eventLoop.execute { isReady.wait() }
+        let peer = try await RelayPeer.connect(to: try #require(port.localAddress), .plain)
+        try await peer.send(words)
+        return peer
+    }
+
+    /// Somebody who is on the way to the hall, which is busy.
+    func connectsFirst(saying words: String) async throws {
+        try await connect(saying: words)
+        try await letsIn(1)
+    }
+
+    /// Waits until so many places are taken.
+    func letsIn(_ count: Int) async throws {
+        let areIn = await eventually { door.taken.guests == count }
+        #expect(areIn)
+    }
+
+    /// Waits until so many were handed on; the hall goes on all the time.
+    func handsOn(_ count: Int) async throws {
+        let areHandedOn = await eventually {
+            await hall.advanceTime(by: .milliseconds(1))
+            return groups.joined().count == count
+        }
+        #expect(areHandedOn)
+    }
+
+    /// The visitors, as they were handed on together.
+    var groups: [[DoorKeeper.Visitor]] { taken.guests.withLock { $0.map { $0.map(\.visit.visitor) } } }
+
+    /// Who had to make room.
+    var leavers: [DoorKeeper.Visitor] { taken.guests.withLock { $0.joined().compactMap(\.insteadOf) } }
+
+    func closePort() async throws {
+        try await port.close()
     }
 }

@@ -110,16 +110,19 @@ private struct Stage: Sendable {
             )
             let connection = RelayConnection(
                 dialect: dialect,
+                visit: Visit(
+                    door: Door(
+                        .init(connections: 10, perAddress: 10, guestsPerAddress: 10, loginTime: .seconds(10)),
+                        counting: .all
+                    ),
+                    visitor: 1
+                ),
                 privacy: privacy,
                 surroundings: Surroundings(
                     rooms: rooms,
                     sessions: Sessions(clientsPerAccount: 1),
                     authenticator: authenticator,
                     meters: PublishMeters(nil),
-                    door: Door(
-                        .init(connections: 10, perAddress: 10, guestsPerAddress: 10, loginTime: .seconds(10)),
-                        counting: .all
-                    ),
                     dialectTime: .seconds(10)
                 ),
                 logger: logger

@@ -5,6 +5,7 @@ import MeshCore
 
 /// What a new connection is told on its way in, whichever handlers it passes through.
 struct Entrance {
+    let visit: Visit
     var privacy: RelaySession.Privacy
     let surroundings: Surroundings
     let origins: OriginRule
@@ -16,6 +17,7 @@ struct Entrance {
     func makeConnection(_ dialect: Dialect) -> RelayConnection {
         let connection = RelayConnection(
             dialect: dialect,
+            visit: visit,
             privacy: privacy,
             surroundings: surroundings,
             logger: logger

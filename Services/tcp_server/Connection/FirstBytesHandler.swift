@@ -37,7 +37,7 @@ final class FirstBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .outside where context.channel.isActive: waitForDialect(context)
         case .outside: break
         case .insideTLS:
-            let end = entrance.surroundings.door.deadline(of: context.channel)
+            let end = entrance.visit.deadline
             deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: end) {
                 self.entrance.logger.info("TLS handshake timed out")
                 count(.brokenTLS)

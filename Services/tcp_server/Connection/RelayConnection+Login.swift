@@ -8,7 +8,7 @@ import NIOCore
 extension RelayConnection {
     func verify(_ credentials: RelaySession.Credentials) {
         guard let context else { return }
-        surroundings.door.checkStarted(context.channel)
+        visit.checkStarted()
         let verdict = surroundings.authenticator.verify(
             credentials,
             from: context.remoteAddress,
@@ -61,8 +61,7 @@ extension RelayConnection {
     func startLoginDeadline() {
         guard let context else { return }
         loginDeadline?.cancel()
-        let deadline = surroundings.door.deadline(of: context.channel)
-        loginDeadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+        loginDeadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: visit.deadline) {
             self.perform(self.session.loginDeadlinePassed())
             self.flush()
         }

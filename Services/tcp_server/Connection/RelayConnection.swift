@@ -26,6 +26,7 @@ final class RelayConnection: ChannelDuplexHandler {
 
     let dialect: Dialect
     let logger: Logger
+    let visit: Visit
     private let privacy: RelaySession.Privacy
     let surroundings: Surroundings
     var understanding: Understanding
@@ -59,11 +60,13 @@ final class RelayConnection: ChannelDuplexHandler {
 
     init(
         dialect: Dialect,
+        visit: Visit,
         privacy: RelaySession.Privacy,
         surroundings: Surroundings,
         logger: Logger
     ) {
         self.dialect = dialect
+        self.visit = visit
         self.privacy = privacy
         self.surroundings = surroundings
         self.logger = logger
@@ -266,10 +269,10 @@ extension RelayConnection {
     }
 
     func send(_ event: RelayEvent) {
-        if case .welcome = event, let context { surroundings.door.loggedIn(context.channel) }
+        if case .welcome = event { visit.loggedIn() }
         if case .refused(let refusal) = event {
             count(.refusedLogin)
-            if let context { surroundings.door.checkFailed(context.channel) }
+            visit.checkFailed()
             logger.info("login refused", metadata: ["reason": "\(refusal.reason)"])
         }
         guard case .lines(var dialogue, let decoder) = understanding else {

@@ -9,7 +9,6 @@ final class Surroundings {
     let sessions: Sessions
     let authenticator: Authenticator
     let meters: PublishMeters
-    let door: Door
     let dialectTime: TimeAmount
     /// Whether clients of the lines dialect are told who comes and goes.
     let tellsLinesPresence: Bool
@@ -19,7 +18,6 @@ final class Surroundings {
         sessions: Sessions,
         authenticator: Authenticator,
         meters: PublishMeters,
-        door: Door,
         dialectTime: TimeAmount,
         tellsLinesPresence: Bool = false
     ) {
@@ -27,7 +25,6 @@ final class Surroundings {
         self.sessions = sessions
         self.authenticator = authenticator
         self.meters = meters
-        self.door = door
         self.dialectTime = dialectTime
         self.tellsLinesPresence = tellsLinesPresence
     }

@@ -157,7 +157,7 @@ final class WebDoor: ChannelInboundHandler, RemovableChannelHandler {
     /// A request has as long as a login, from the beginning of the connection; and a guest who asks for nothing more leaves
     /// soon, so that others from its address get in.
     private func waitForRequest(_ context: ChannelHandlerContext) {
-        let end = entrance.surroundings.door.deadline(of: context.channel)
+        let end = entrance.visit.deadline
         let soon = requests == 0 ? end : NIODeadline.now() + Self.idleTime
         deadline?.cancel()
         deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: min(end, soon)) {

@@ -40,7 +40,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         // It says so itself, before a password is sent.
         case .needsTLS: install(.json, context)
         case .mayTakePasswords:
-            let end = entrance.surroundings.door.deadline(of: context.channel)
+            let end = entrance.visit.deadline
             deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: end) {
                 self.end(.policyViolation, "Login timed out.", context)
             }

@@ -70,19 +70,48 @@ import Testing
         #expect(keeper.arrived(from: nil, at: latest) == .admitted(5, insteadOf: 1))
     }
 
-    @Test func `newcomers are to come a few at a time, unless most guests say nothing`() {
-        var keeper = DoorKeeper(limits: limits(connections: 80))
-        #expect(keeper.room == 2)
-        for _ in 0..<7 { _ = keeper.arrived(from: nil, at: start) }
-        #expect(keeper.room == 1)
-        _ = keeper.arrived(from: nil, at: start)
-        #expect(keeper.room == .max)
-        for visitor: DoorKeeper.Visitor in 1...5 { keeper.checkStarted(visitor) }
-        #expect(keeper.room == 0)
-        keeper.checkFailed(1)
-        #expect(keeper.room == .max)
-        keeper.loggedIn(2)
-        #expect(keeper.room == 1)
+    @Test func `who brings a login need not wait for as long, and has its place for itself`() {
+        var keeper = DoorKeeper(limits: limits(connections: 20))
+        _ = (keeper.arrived(from: nil, at: start), keeper.arrived(from: nil, at: start))
+        #expect(keeper.arrived(from: nil, at: start + .milliseconds(9), saying: .login) == .waits)
+        #expect(keeper.arrived(from: nil, at: start + .milliseconds(10), saying: .login) == .admitted(3, insteadOf: 1))
+        #expect(keeper.arrived(from: nil, at: start + .milliseconds(10), saying: .login) == .admitted(4, insteadOf: 2))
+        // Nobody takes their places, until one of them was wrong.
+        let later = start + .seconds(1)
+        #expect(keeper.arrived(from: nil, at: later, saying: .login) == .waits)
+        #expect(keeper.arrived(from: nil, at: later) == .refused(.tooManyGuests))
+        keeper.checkStarted(3)
+        keeper.checkFailed(3)
+        #expect(keeper.arrived(from: nil, at: later, saying: .login) == .admitted(5, insteadOf: 3))
+    }
+
+    @Test func `without a place somebody with a login waits, somebody silent for a moment, and others not at all`() {
+        var keeper = DoorKeeper(limits: limits(connections: 10))
+        #expect(keeper.arrived(from: nil, at: start, saying: .login) == .admitted(1, insteadOf: nil))
+        for (words, wait) in [(FirstWords.login, 1_000), (.nothing, 100), (.other, 0)] as [(FirstWords, Int64)] {
+            for (time, answer) in [
+                (wait - 1, DoorKeeper.Arrival.waits), (wait, .refused(.tooManyGuests)),
+            ] where time >= 0 {
+                let now = start + .milliseconds(time)
+                #expect(keeper.arrived(from: nil, at: now, saying: words, since: start) == answer)
+            }
+        }
+        // A refusal that has nothing to do with guests comes at once.
+        keeper.loggedIn(1)
+        for _ in 0..<9 {
+            guard case .admitted(let visitor, nil) = keeper.arrived(from: nil, at: start) else { break }
+            keeper.loggedIn(visitor)
+        }
+        #expect(keeper.arrived(from: nil, at: start, saying: .login) == .refused(.full))
+    }
+
+    @Test func `who leaves twice leaves once`() {
+        var keeper = DoorKeeper(limits: limits())
+        _ = (keeper.arrived(from: here, at: start), keeper.arrived(from: nil, at: start))
+        for _ in 0..<2 { keeper.left(1) }
+        #expect(keeper.taken == (all: 1, guests: 1))
+        for _ in 0..<2 { keeper.left(2) }
+        #expect(keeper.taken == (all: 0, guests: 0))
     }
 
     @Test func `one address has few guests, and not too many members`() {
@@ -123,7 +152,8 @@ import Testing
             switch Int.random(in: 0..<6, using: &generator) {
             case 0, 1:
                 let source = [here, there, nil, nil].randomElement(using: &generator) ?? nil
-                if case .admitted(let visitor, let leaver) = keeper.arrived(from: source, at: now) {
+                let words: FirstWords = Bool.random(using: &generator) ? .login : .other
+                if case .admitted(let visitor, let leaver) = keeper.arrived(from: source, at: now, saying: words) {
                     present[visitor] = (source, true)
                     if let leaver { present[leaver]?.isGuest = false }
                 }
@@ -143,5 +173,16 @@ import Testing
                 #expect(guests.count { $0.source == source } <= limits.guestsPerAddress)
             }
         }
+    }
+}
+
+extension DoorKeeper {
+    fileprivate mutating func arrived(
+        from source: SourceAddress?,
+        at now: NIODeadline,
+        saying words: FirstWords = .other,
+        since: NIODeadline? = nil
+    ) -> Arrival {
+        arrived(from: source, saying: words, since: since ?? now, at: now)
     }
 }

@@ -7,7 +7,8 @@ package import NIOCore
 ///
 /// Those who have not logged in are guests; a guest becomes a member or leaves. There is place for some guests alone, so
 /// that strangers can't take all there is; and when all their places are taken, the one who has been there longest makes
-/// room: somebody who means to log in is quicker than who means to stay.
+/// room: somebody who means to log in is quicker than who means to stay. Who brings a whole login comes before those who
+/// only come.
 package struct DoorKeeper: Sendable {
     package struct Limits: Equatable, Sendable {
         /// Connections at the same time.
@@ -32,6 +33,9 @@ package struct DoorKeeper: Sendable {
         /// What nobody may have been shorter to be asked to leave: else a hundred who come at once push each other out;
         /// and with many places, those who come and go by the thousand a second take the time from the members.
         var leastStay: TimeAmount { .microseconds(500) * min(max(200, guests), 1_000) }
+
+        /// The same where the other brings a whole login; enough for somebody near to say its own.
+        var leastStayBeforeLogin: TimeAmount { .microseconds(50) * min(max(200, guests), 1_000) }
     }
 
     /// The number of a connection.
@@ -40,6 +44,8 @@ package struct DoorKeeper: Sendable {
     package enum Arrival: Equatable, Sendable {
         /// The visitor is a guest; another guest may have to leave for it.
         case admitted(Visitor, insteadOf: Visitor?)
+        /// There is no place yet; to be asked again in a moment.
+        case waits
         case refused(Refusal)
     }
 
@@ -53,8 +59,8 @@ package struct DoorKeeper: Sendable {
 
     private struct Guest {
         let begun: NIODeadline
-        var isBeingChecked = false
-        var isInOrder = true
+        var isBeingChecked: Bool
+        var isInOrder: Bool
     }
 
     /// How often the time for a login begins anew, with a wrong password.
@@ -63,52 +69,65 @@ package struct DoorKeeper: Sendable {
     private let limits: Limits
     private var last: Visitor = 0
     private var guests: [Visitor: Guest] = [:]
-    /// Of the guests.
-    private var beingChecked = 0
     /// In the order in which they have to make room; some of these have left.
     private var order: Deque<Visitor> = []
-    /// Everyone whose address counts.
-    private var sources: [Visitor: SourceAddress] = [:]
+    /// Everyone's, nil where the address doesn't count.
+    private var sources: [Visitor: SourceAddress?] = [:]
     private var counts: [SourceAddress: (all: Int, guests: Int)] = [:]
-    private var count = 0
 
     package init(limits: Limits) {
         self.limits = limits
     }
 
-    /// Somebody connects; `source` is nil where its address doesn't count.
-    package mutating func arrived(from source: SourceAddress?, at now: NIODeadline) -> Arrival {
+    /// Somebody who has been waiting since `since` wants to come in; `source` is nil where its address doesn't count.
+    package mutating func arrived(
+        from source: SourceAddress?,
+        saying words: FirstWords,
+        since: NIODeadline,
+        at now: NIODeadline
+    ) -> Arrival {
         if let refusal = refusal(of: source) { return .refused(refusal) }
         var leaver: Visitor?
         if guests.count >= limits.guests {
-            guard let oldest = oldestGuest(at: now) else { return .refused(.tooManyGuests) }
+            let stay = words == .login ? limits.leastStayBeforeLogin : limits.leastStay
+            guard let oldest = oldestGuest(at: now, stay) else {
+                return now - since < Self.wait(words) ? .waits : .refused(.tooManyGuests)
+            }
             endStay(of: oldest)
             leaver = oldest
         }
         last += 1
-        count += 1
-        guests[last] = Guest(begun: now)
-        order.append(last)
+        // Whose login is known to be there has as good as begun it.
+        let isLogin = words == .login
+        guests[last] = Guest(begun: now, isBeingChecked: isLogin, isInOrder: !isLogin)
+        if !isLogin { order.append(last) }
+        sources[last] = .some(source)
         if let source {
-            sources[last] = source
             counts[source, default: (0, 0)].all += 1
             counts[source, default: (0, 0)].guests += 1
         }
         return .admitted(last, insteadOf: leaver)
     }
 
+    /// How long somebody may wait for a place: who comes with a login as long as that is worth it, and who has not said
+    /// anything a moment, since it may be about to.
+    private static func wait(_ words: FirstWords) -> TimeAmount {
+        switch words {
+        case .login: .seconds(1)
+        case .nothing: .milliseconds(100)
+        case .other: .zero
+        }
+    }
+
     /// The guest's password is being checked: as long as that takes it need not make room.
     package mutating func checkStarted(_ visitor: Visitor) {
-        guard guests[visitor]?.isBeingChecked == false else { return }
         guests[visitor]?.isBeingChecked = true
-        beingChecked += 1
     }
 
     /// The guest stays one, and may try again.
     package mutating func checkFailed(_ visitor: Visitor) {
         guard guests[visitor]?.isBeingChecked == true else { return }
         guests[visitor]?.isBeingChecked = false
-        beingChecked -= 1
         guard guests[visitor]?.isInOrder == false else { return }
         guests[visitor]?.isInOrder = true
         order.append(visitor)
@@ -119,12 +138,11 @@ package struct DoorKeeper: Sendable {
         tidy()
     }
 
-    /// The connection is closed.
+    /// The connection is closed, or was never made; saying so twice does no harm.
     package mutating func left(_ visitor: Visitor) {
         endStay(of: visitor)
         tidy()
-        count -= 1
-        guard let source = sources.removeValue(forKey: visitor), var numbers = counts[source] else { return }
+        guard let source = sources.removeValue(forKey: visitor) ?? nil, var numbers = counts[source] else { return }
         numbers.all -= 1
         counts[source] = numbers.all > 0 ? numbers : nil
     }
@@ -136,42 +154,29 @@ package struct DoorKeeper: Sendable {
     }
 
     /// How many places are taken, and how many of them by guests.
-    package var taken: (all: Int, guests: Int) { (count, guests.count) }
-
-    /// How many may arrive at the same time.
-    ///
-    /// A part of the places that are free, so that those who come are heard before all are taken. None while most are taken
-    /// by guests whose login is being checked: these make room in a moment. And any number where most say nothing: who
-    /// comes gets the place of one of them, or is told at once that there is none.
-    package var room: Int {
-        let free = limits.guests - guests.count
-        if free > 0 { return max(1, free / 4) }
-        return 2 * beingChecked > guests.count ? 0 : .max
-    }
+    package var taken: (all: Int, guests: Int) { (sources.count, guests.count) }
 
     private func refusal(of source: SourceAddress?) -> Refusal? {
-        if count >= limits.connections { return .full }
+        if sources.count >= limits.connections { return .full }
         guard let source, let numbers = counts[source] else { return nil }
         if numbers.all >= limits.perAddress { return .tooManyFromAddress }
         return numbers.guests >= limits.guestsPerAddress ? .tooManyGuestsFromAddress : nil
     }
 
-    private mutating func oldestGuest(at now: NIODeadline) -> Visitor? {
+    private mutating func oldestGuest(at now: NIODeadline, _ leastStay: TimeAmount) -> Visitor? {
         while let visitor = order.first {
             guard let guest = guests[visitor], !guest.isBeingChecked else {
                 guests[visitor]?.isInOrder = false
                 order.removeFirst()
                 continue
             }
-            return now - guest.begun >= limits.leastStay ? visitor : nil
+            return now - guest.begun >= leastStay ? visitor : nil
         }
         return nil
     }
 
     private mutating func endStay(of visitor: Visitor) {
-        guard let guest = guests.removeValue(forKey: visitor) else { return }
-        if guest.isBeingChecked { beingChecked -= 1 }
-        guard let source = sources[visitor] else { return }
+        guard guests.removeValue(forKey: visitor) != nil, let source = sources[visitor] ?? nil else { return }
         counts[source]?.guests -= 1
     }
 

@@ -34,6 +34,7 @@ enum Fuzz {
         "earlier-requests": fuzzEarlierRequests,
         "events": fuzzEvents,
         "first-bytes": fuzzFirstBytes,
+        "first-words": fuzzFirstWords,
         "frames": fuzzFrames,
         "lines": fuzzLines,
         "names": fuzzNames,

@@ -59,3 +59,14 @@ func fuzzFirstBytes(_ input: [UInt8]) {
         require(input.count < 16 || decision != .undecided, "16 bytes decide nothing")
     }
 }
+
+/// A login that is there is not changed by what follows it.
+func fuzzFirstWords(_ input: [UInt8]) {
+    var words = FirstWords.nothing
+    for count in 0...min(input.count, 256) {
+        let seen = FirstWords(ByteBuffer(bytes: input.prefix(count)))
+        require((seen == .nothing) == (count == 0), "\(count) bytes are \(seen)")
+        require(words != .login || seen == .login, "a login became \(seen) at byte \(count)")
+        words = seen
+    }
+}
