@@ -43,7 +43,10 @@ struct Visit: Sendable {
     let door: Door
     let visitor: DoorKeeper.Visitor
 
-    /// A guest's password is being checked.
+    /// What it says is heard from now on.
+    func tookIn() { door.tell { $0.tookIn(visitor, at: .now()) } }
+
+    /// A guest's password is being checked, or will be in a moment.
     func checkStarted() { door.tell { $0.checkStarted(visitor) } }
 
     /// A guest was refused, and may try again.

@@ -248,6 +248,7 @@ struct Relay: Service {
             var logger = relay.logger
             logger[metadataKey: "connection"] = "\(visitor)"
             channels[visitor] = channel
+            visit.tookIn()
             Traffic.connections(nil).increment()
             channel.closeFuture.assumeIsolated().whenComplete { _ in
                 visit.ended()

@@ -60,6 +60,19 @@ import Testing
         }
     }
 
+    @Test func `who speaks on the way to the hall need not make room`() async throws {
+        try await Gate.run(places: 2) { gate in
+            try await gate.connectsFirst(saying: "x")
+            let second = try await gate.connect(saying: "")
+            try await gate.letsIn(2)
+            try await second.send("alice\nsecret\n")
+            for _ in 0..<2 { try await gate.connect(saying: "bob\nsecret\n") }
+            try await gate.handsOn(3)
+            #expect(gate.leavers == [1])
+            #expect(gate.groups.joined().contains(2))
+        }
+    }
+
     @Test func `while as many wait as may, nobody else is accepted`() async throws {
         try await Gate.run(places: 1, limit: 1) { gate in
             try await gate.connect(saying: "alice\nsecret\n")

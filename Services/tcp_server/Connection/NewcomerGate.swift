@@ -51,6 +51,7 @@ final class NewcomerGate: ChannelDuplexHandler {
     private var logins: Deque<Admitted> = []
     private var others: Deque<Admitted> = []
     private var isHandingOn = false
+    private var nextHearing = NIODeadline.now()
     private var buffer = ByteBuffer()
     private var untold = 0
     private var told: NIODeadline?
@@ -91,27 +92,44 @@ final class NewcomerGate: ChannelDuplexHandler {
 
     /// Whether it is decided, in either way.
     private func letIn(_ newcomer: Newcomer) -> Bool {
-        let address = newcomer.address
-        var words = newcomer.firstWords(&buffer)
-        if words == .login, !takesPasswords(address) { words = .other }
-        switch door.arrived(from: address, saying: words, since: newcomer.arrived) {
+        let words = firstWords(of: newcomer)
+        if words == .login { hearOthers() }
+        switch door.arrived(from: newcomer.address, saying: words, since: newcomer.arrived) {
         case .waits:
             return false
         case .refused(let refusal):
             count(refusal.cause)
-            tellOperator(of: refusal, address)
+            tellOperator(of: refusal, newcomer.address)
             newcomer.refuse("\(refusal.words) Please try again later.\n", &buffer)
         case .admitted(let visitor, let leaver):
             let visit = Visit(door: door, visitor: visitor)
-            let isGone = leaver.map(turnedAway) ?? false
+            let isGone = leaver.map(turnsAway) ?? false
             let admitted = Admitted(newcomer: newcomer, visit: visit, insteadOf: isGone ? nil : leaver)
             if words == .login { logins.append(admitted) } else { others.append(admitted) }
         }
         return true
     }
 
-    /// Whether somebody who has to make room was still here, and is no longer.
-    private func turnedAway(_ visitor: DoorKeeper.Visitor) -> Bool {
+    private func firstWords(of newcomer: Newcomer) -> FirstWords {
+        let words = newcomer.firstWords(&buffer)
+        return words == .login && !takesPasswords(newcomer.address) ? .other : words
+    }
+
+    /// Who came in before it spoke may have a login now, and need not make room for another.
+    private func hearOthers() {
+        let now = NIODeadline.now()
+        guard now >= nextHearing, !others.isEmpty else { return }
+        nextHearing = now + Self.pause
+        others.removeAll { admitted in
+            guard firstWords(of: admitted.newcomer) == .login else { return false }
+            admitted.visit.checkStarted()
+            logins.append(admitted)
+            return true
+        }
+    }
+
+    /// Whether it was still here who has to make room.
+    private func turnsAway(_ visitor: DoorKeeper.Visitor) -> Bool {
         guard let index = others.firstIndex(where: { $0.visit.visitor == visitor }) else { return false }
         let leaver = others.remove(at: index)
         leaver.visit.ended()
@@ -133,6 +151,7 @@ final class NewcomerGate: ChannelDuplexHandler {
 
     private func handOn(_ context: ChannelHandlerContext) {
         guard !isHandingOn else { return }
+        hearOthers()
         var group: [Guest] = []
         while group.count < Self.group, let admitted = logins.popFirst() ?? others.popFirst() {
             if let socket = admitted.newcomer.handOver() {

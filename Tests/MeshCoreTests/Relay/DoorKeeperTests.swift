@@ -105,6 +105,17 @@ import Testing
         #expect(keeper.arrived(from: nil, at: start, saying: .login) == .refused(.full))
     }
 
+    @Test func `who is not heard yet makes room for a login alone`() {
+        var keeper = DoorKeeper(limits: limits(connections: 20))
+        for _ in 0..<2 { _ = keeper.arrived(from: nil, saying: .other, since: start, at: start) }
+        let later = start + .seconds(1)
+        #expect(keeper.arrived(from: nil, at: later) == .refused(.tooManyGuests))
+        #expect(keeper.arrived(from: nil, at: later, saying: .login) == .admitted(3, insteadOf: 1))
+        keeper.tookIn(2, at: later)
+        #expect(keeper.arrived(from: nil, at: later + .milliseconds(99)) == .refused(.tooManyGuests))
+        #expect(keeper.arrived(from: nil, at: later + .milliseconds(100)) == .admitted(4, insteadOf: 2))
+    }
+
     @Test func `who leaves twice leaves once`() {
         var keeper = DoorKeeper(limits: limits())
         _ = (keeper.arrived(from: here, at: start), keeper.arrived(from: nil, at: start))
@@ -177,12 +188,15 @@ import Testing
 }
 
 extension DoorKeeper {
+    /// Somebody who is heard at once.
     fileprivate mutating func arrived(
         from source: SourceAddress?,
         at now: NIODeadline,
         saying words: FirstWords = .other,
         since: NIODeadline? = nil
     ) -> Arrival {
-        arrived(from: source, saying: words, since: since ?? now, at: now)
+        let arrival = arrived(from: source, saying: words, since: since ?? now, at: now)
+        if case .admitted(let visitor, _) = arrival { tookIn(visitor, at: now) }
+        return arrival
     }
 }

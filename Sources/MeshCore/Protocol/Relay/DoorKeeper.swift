@@ -34,7 +34,7 @@ package struct DoorKeeper: Sendable {
         /// and with many places, those who come and go by the thousand a second take the time from the members.
         var leastStay: TimeAmount { .microseconds(500) * min(max(200, guests), 1_000) }
 
-        /// The same where the other brings a whole login; enough for somebody near to say its own.
+        /// The same where the other brings a whole login, from the arrival on: enough to say one's own.
         var leastStayBeforeLogin: TimeAmount { .microseconds(50) * min(max(200, guests), 1_000) }
     }
 
@@ -59,6 +59,8 @@ package struct DoorKeeper: Sendable {
 
     private struct Guest {
         let begun: NIODeadline
+        /// Since when it is heard; nil if it isn't yet.
+        var heard: NIODeadline?
         var isBeingChecked: Bool
         var isInOrder: Bool
     }
@@ -89,8 +91,7 @@ package struct DoorKeeper: Sendable {
         if let refusal = refusal(of: source) { return .refused(refusal) }
         var leaver: Visitor?
         if guests.count >= limits.guests {
-            let stay = words == .login ? limits.leastStayBeforeLogin : limits.leastStay
-            guard let oldest = oldestGuest(at: now, stay) else {
+            guard let oldest = oldestGuest(at: now, makingRoomForLogin: words == .login) else {
                 return now - since < Self.wait(words) ? .waits : .refused(.tooManyGuests)
             }
             endStay(of: oldest)
@@ -117,6 +118,11 @@ package struct DoorKeeper: Sendable {
         case .nothing: .milliseconds(100)
         case .other: .zero
         }
+    }
+
+    /// What the guest says is heard from now on: its stay begins.
+    package mutating func tookIn(_ visitor: Visitor, at now: NIODeadline) {
+        guests[visitor]?.heard = now
     }
 
     /// The guest's password is being checked: as long as that takes it need not make room.
@@ -163,14 +169,15 @@ package struct DoorKeeper: Sendable {
         return numbers.guests >= limits.guestsPerAddress ? .tooManyGuestsFromAddress : nil
     }
 
-    private mutating func oldestGuest(at now: NIODeadline, _ leastStay: TimeAmount) -> Visitor? {
+    private mutating func oldestGuest(at now: NIODeadline, makingRoomForLogin isForLogin: Bool) -> Visitor? {
         while let visitor = order.first {
             guard let guest = guests[visitor], !guest.isBeingChecked else {
                 guests[visitor]?.isInOrder = false
                 order.removeFirst()
                 continue
             }
-            return now - guest.begun >= leastStay ? visitor : nil
+            if isForLogin { return now - guest.begun >= limits.leastStayBeforeLogin ? visitor : nil }
+            return guest.heard.map { now - $0 >= limits.leastStay } == true ? visitor : nil
         }
         return nil
     }
