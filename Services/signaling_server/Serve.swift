@@ -73,7 +73,6 @@ package func makeApplication(
             ConnectionCountHandler(limits: limits, proxies: proxies),
             RequestDeadlineHandler(limit: configuration.requestTime),
         ],
-        idleTimeout: configuration.idleTime,
         httpDecoderConfiguration: .init(
             maxHeaderFieldSize: ServerLimits.headerField,
             maxHeaderListSize: ServerLimits.headers,
@@ -90,15 +89,11 @@ package func makeApplication(
         logger: logger
     )
     let server = HTTPServerBuilder {
-        LoopChannel(HTTP1Channel(responder: $0, configuration: http)) { channel in
+        LoopChannel(HTTP1Channel(responder: $0, configuration: http), idleTime: configuration.idleTime) { channel in
             let remote = Endpoint(remoteOf: channel)
             // What a proxy sends may come from anybody.
             if let remote, proxies.isTrusted(remote) { return nil }
-            return ShortcutHandler(
-                responder,
-                remote: remote,
-                interval: .nanoseconds(configuration.idleTime.nanoseconds / 3)
-            )
+            return ShortcutHandler(responder, remote: remote)
         }
     }
     return Application(

@@ -11,19 +11,26 @@ import NIOHTTPTypesHTTP1
 /// threads by itself, with ``offLoop(_:)``.
 struct LoopChannel: ServerChildChannel {
     private let http: HTTP1Channel
+    private let idleTime: TimeAmount
     private let shortcut: @Sendable (any Channel) -> ShortcutHandler?
 
-    /// `shortcut` makes what stands in front of the rest of a connection, if anything.
-    init(_ http: HTTP1Channel, shortcut: @Sendable @escaping (any Channel) -> ShortcutHandler?) {
-        (self.http, self.shortcut) = (http, shortcut)
+    /// `shortcut` makes what stands in front of the rest of a connection, if anything; a connection that is not used for
+    /// `idleTime` is closed.
+    init(
+        _ http: HTTP1Channel,
+        idleTime: TimeAmount,
+        shortcut: @Sendable @escaping (any Channel) -> ShortcutHandler?
+    ) {
+        (self.http, self.idleTime, self.shortcut) = (http, idleTime, shortcut)
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
         http.setup(channel: channel, logger: logger).flatMapThrowing { value in
-            guard let shortcut = shortcut(channel) else { return value }
+            var front: [any ChannelHandler] = [IdleStateHandler(allTimeout: idleTime), IdleConnectionHandler()]
+            if let shortcut = shortcut(channel) { front.append(shortcut) }
             // Behind what reads HTTP/1, and before what turns that into the types of all versions.
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(shortcut, position: .before(pipeline.handler(type: HTTP1ToHTTPServerCodec.self)))
+            try pipeline.addHandlers(front, position: .before(pipeline.handler(type: HTTP1ToHTTPServerCodec.self)))
             return value
         }
     }

@@ -21,9 +21,6 @@ final class ShortcutHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let responder: SignalingResponder
     private let remote: Endpoint?
-    /// So often a request goes the ordinary way nevertheless, lest the connection be taken for idle.
-    private let interval: TimeAmount
-    private var lastOrdinary = NIODeadline.now()
     /// Requests that went the ordinary way and are not answered.
     private var underWay = 0
     /// A request that may be answered here, as far as it has come.
@@ -39,16 +36,14 @@ final class ShortcutHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// A longer list goes the ordinary way, and so does what comes behind so many bytes of answers.
     static let longestAnswer = 64 * 1_024
 
-    init(_ responder: SignalingResponder, remote: Endpoint?, interval: TimeAmount) {
-        (self.responder, self.remote, self.interval) = (responder, remote, interval)
+    init(_ responder: SignalingResponder, remote: Endpoint?) {
+        (self.responder, self.remote) = (responder, remote)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            if underWay == 0, context.channel.isWritable, unflushed < Self.longestAnswer, head.mayBeShort,
-                .now() - lastOrdinary < interval
-            {
+            if underWay == 0, context.channel.isWritable, unflushed < Self.longestAnswer, head.mayBeShort {
                 held = (head, ByteBuffer())
             } else {
                 passOn(head, context)
@@ -89,7 +84,6 @@ final class ShortcutHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func passOn(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         underWay += 1
-        lastOrdinary = .now()
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 

@@ -242,14 +242,6 @@ import Testing
         #expect(connection.ends.count == 2)
     }
 
-    @Test func `now and then one goes the ordinary way, which sees that the connection is in use`() async throws {
-        let registry = try await open()
-        _ = registry.encodedPage(.whole)
-        let connection = connection(to: registry, interval: .nanoseconds(0))
-        try connection.ask()
-        #expect(try connection.passedOn() == 2)
-    }
-
     @Test func `a date is written as HTTP wants it`() throws {
         #expect(Date(timeIntervalSince1970: 784_111_777).httpText == "Sun, 06 Nov 1994 08:49:37 GMT")
         #expect(Date(timeIntervalSince1970: 1_709_164_800).httpText == "Thu, 29 Feb 2024 00:00:00 GMT")
@@ -272,8 +264,7 @@ import Testing
     private func connection(
         to registry: LiveRegistry,
         bounds: Limits.Bounds = Limits.Bounds(),
-        remote: Endpoint? = nil,
-        interval: TimeAmount = .hours(1)
+        remote: Endpoint? = nil
     ) -> ShortcutPeer {
         let responder = SignalingResponder(
             streams: EventStreams(registry: registry, bounds: EventStreamHandler.Bounds()),
@@ -284,6 +275,6 @@ import Testing
             ),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
-        return ShortcutPeer(ShortcutHandler(responder, remote: remote, interval: interval))
+        return ShortcutPeer(ShortcutHandler(responder, remote: remote))
     }
 }

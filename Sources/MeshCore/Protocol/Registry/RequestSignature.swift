@@ -49,7 +49,7 @@ package enum RequestSignature {
             "Mesh-Key": ":\(key.publicKey.derRepresentation.base64EncodedString()):",
             "Signature-Input": "\(label)=\(input)",
         ]
-        let base = base(parts, header: { headers[$0] ?? "" }, input: input)
+        let base = base(parts, digest: headers["Content-Digest"] ?? "", key: headers["Mesh-Key"] ?? "", input: input)
         let signature = try key.signature(for: base).rawRepresentation
         headers["Signature"] = "\(label)=:\(signature.base64EncodedString()):"
         return headers
@@ -71,20 +71,20 @@ package enum RequestSignature {
         guard abs(age) <= window else { throw age > 0 ? .expired : .fromTheFuture }
         guard headers.key.device == headers.signer.device else { throw .otherKey }
         guard headers.digest == Data(SHA256.hash(data: parts.body)) else { throw .otherBody }
-        let base = base(parts, header: { header($0) ?? "" }, input: headers.input)
+        let base = base(parts, digest: headers.digestText, key: headers.keyText, input: headers.input)
         guard headers.key.key.isValidSignature(headers.signature, for: base) else { throw .wrong }
         return headers.signer
     }
 
     /// The signature base (RFC 9421, section 2.5): a line for each component, and last the parameters.
-    private static func base(_ parts: SignedParts, header: (String) -> String, input: String) -> [UInt8] {
+    private static func base(_ parts: SignedParts, digest: String, key: String, input: String) -> [UInt8] {
         let lines = [
             "\"@method\": \(parts.method)",
             "\"@authority\": \(parts.authority)",
             "\"@path\": \(parts.path)",
             "\"@query\": \(parts.query)",
-            "\"content-digest\": \(header("Content-Digest"))",
-            "\"mesh-key\": \(header("Mesh-Key"))",
+            "\"content-digest\": \(digest)",
+            "\"mesh-key\": \(key)",
             "\"@signature-params\": \(input)",
         ]
         var bytes: [UInt8] = []

@@ -9,7 +9,9 @@ import RawStructuredFieldValues
 struct SignatureHeaders {
     let signer: RequestSigner
     let key: ShownKey
+    let keyText: String
     let digest: Data
+    let digestText: String
     let signature: P256.Signing.ECDSASignature
     /// The covered components and the parameters, in the one way to write them.
     let input: String
@@ -17,11 +19,12 @@ struct SignatureHeaders {
     init(_ header: @escaping (String) -> String?) throws(SignatureFault) {
         let fields = SignatureFields(header: header)
         (signer, input) = try fields.input()
-        let der = try fields.key()
-        guard let key = try? ShownKey(der: der) else { throw .malformed(header: "Mesh-Key") }
+        keyText = try fields.value("Mesh-Key")
+        guard let key = try? ShownKey(der: fields.key(keyText)) else { throw .malformed(header: "Mesh-Key") }
         self.key = key
-        digest = try fields.bytes("Content-Digest", "sha-256")
-        let raw = try fields.bytes("Signature", RequestSignature.label)
+        digestText = try fields.value("Content-Digest")
+        digest = try fields.bytes(digestText, of: "Content-Digest", "sha-256")
+        let raw = try fields.bytes(fields.value("Signature"), of: "Signature", RequestSignature.label)
         guard let signature = try? P256.Signing.ECDSASignature(rawRepresentation: raw) else {
             throw .malformed(header: "Signature")
         }
@@ -69,7 +72,7 @@ private struct SignatureFields {
                 String(value[value.utf8.index(value.startIndex, offsetBy: RequestSignature.label.utf8.count + 1)...])
             )
         }
-        guard case .innerList(let list)? = try dictionary(name)[RequestSignature.label] else {
+        guard case .innerList(let list)? = try dictionary(value, of: name)[RequestSignature.label] else {
             throw .malformed(header: name)
         }
         let covered = list.bareInnerList.map { item -> String? in
@@ -82,24 +85,22 @@ private struct SignatureFields {
         return (signer, text)
     }
 
-    func bytes(_ name: String, _ member: String) throws(SignatureFault) -> Data {
-        if let bytes = try usualBytes(name, after: member + "=:") { return bytes }
-        guard case .item(let item)? = try dictionary(name)[member], let bytes = item.bytes else {
+    func bytes(_ value: String, of name: String, _ member: String) throws(SignatureFault) -> Data {
+        if let bytes = Self.usualBytes(value, after: member + "=:") { return bytes }
+        guard case .item(let item)? = try dictionary(value, of: name)[member], let bytes = item.bytes else {
             throw .malformed(header: name)
         }
         return bytes
     }
 
-    func key() throws(SignatureFault) -> Data {
-        let name = "Mesh-Key"
-        if let bytes = try usualBytes(name, after: ":") { return bytes }
-        var parser = StructuredFieldValueParser(Array(try value(name).utf8))
-        guard let bytes = (try? parser.parseItemFieldValue())?.bytes else { throw .malformed(header: name) }
+    func key(_ value: String) throws(SignatureFault) -> Data {
+        if let bytes = Self.usualBytes(value, after: ":") { return bytes }
+        var parser = StructuredFieldValueParser(Array(value.utf8))
+        guard let bytes = (try? parser.parseItemFieldValue())?.bytes else { throw .malformed(header: "Mesh-Key") }
         return bytes
     }
 
-    private func usualBytes(_ name: String, after prefix: String) throws(SignatureFault) -> Data? {
-        let value = try value(name)
+    private static func usualBytes(_ value: String, after prefix: String) -> Data? {
         let bytes = value.utf8
         guard bytes.starts(with: prefix.utf8), bytes.count > prefix.utf8.count, bytes.last == UInt8(ascii: ":") else {
             return nil
@@ -107,13 +108,16 @@ private struct SignatureFields {
         return Data(canonicalBase64: String(Substring(bytes.dropFirst(prefix.utf8.count).dropLast())))
     }
 
-    private func dictionary(_ name: String) throws(SignatureFault) -> OrderedMap<String, ItemOrInnerList> {
-        var parser = StructuredFieldValueParser(Array(try value(name).utf8))
+    private func dictionary(
+        _ value: String,
+        of name: String
+    ) throws(SignatureFault) -> OrderedMap<String, ItemOrInnerList> {
+        var parser = StructuredFieldValueParser(Array(value.utf8))
         guard let members = try? parser.parseDictionaryFieldValue() else { throw .malformed(header: name) }
         return members
     }
 
-    private func value(_ name: String) throws(SignatureFault) -> String {
+    func value(_ name: String) throws(SignatureFault) -> String {
         guard let value = header(name) else { throw .missing(header: name) }
         return value
     }

@@ -48,16 +48,16 @@ struct HeartbeatBenchmark {
     private static func beat(_ devices: [Beater], _ beats: Int, from start: Int) throws -> Histogram {
         var histogram = Histogram()
         var sent = 0
-        var sockets = devices.map { pollfd(fd: $0.connection.descriptor, events: Int16(POLLIN), revents: 0) }
+        let poller = Poller()
+        for (number, device) in devices.enumerated() { poller.add(device.connection.descriptor, tag: number) }
         while histogram.total < beats {
             let elapsed = monotonicNanoseconds() - start
             while sent < beats, due(sent) <= elapsed {
                 try devices[sent % devices.count].beat(due: start + due(sent))
                 sent += 1
             }
-            guard poll(&sockets, nfds_t(sockets.count), 1) > 0 else { continue }
-            for (device, socket) in zip(devices, sockets) where socket.revents != 0 {
-                for lateness in try device.answers() { histogram.record(nanoseconds: lateness) }
+            for event in 0..<poller.wait(nanoseconds: 1_000_000) {
+                for lateness in try devices[poller.tag(event)].answers() { histogram.record(nanoseconds: lateness) }
             }
         }
         return histogram

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bench
-import CEpoll
 import Foundation
 
 /// Thousands who watch while devices change: how late a change arrives, the last of its watchers included.
@@ -72,7 +71,7 @@ struct WatchBenchmark {
 
 /// Many watchers, read by one thread.
 private final class Crowd {
-    private let poller = epoll_create1(0)
+    private let poller = Poller()
     private var descriptors: [Int32] = []
     /// The last of what came, in which a time may have been cut.
     private var rests: [Int32: [UInt8]] = [:]
@@ -86,24 +85,18 @@ private final class Crowd {
             let descriptor = try connectedSocket(port: port)
             let bytes = Array("GET /devices/watch HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n\r\n".utf8)
             guard write(descriptor, bytes, bytes.count) == bytes.count else { throw Failure("a watcher could not ask") }
-            var event = epoll_event()
-            event.events = EPOLLIN.rawValue
-            event.data.fd = descriptor
-            epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event)
+            poller.add(descriptor, tag: Int(descriptor))
             descriptors.append(descriptor)
         }
     }
 
     deinit {
         for descriptor in descriptors { close(descriptor) }
-        close(poller)
     }
 
     func read(until deadline: Int, _ isEnough: (Crowd) -> Bool) throws {
-        var events = [epoll_event](repeating: epoll_event(), count: 512)
         while monotonicNanoseconds() < deadline, !isEnough(self) {
-            let count = epoll_wait(poller, &events, Int32(events.count), 100)
-            for event in events.prefix(max(0, Int(count))) { try read(event.data.fd) }
+            for event in 0..<poller.wait(nanoseconds: 100_000_000) { try read(Int32(poller.tag(event))) }
         }
     }
 
