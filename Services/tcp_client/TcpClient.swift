@@ -22,7 +22,7 @@ struct TcpClient: AsyncParsableCommand {
 
             Without a terminal it is a filter: each line in is a message out, as it stands, in the lobby or where --room \
             says; only a line `exit` ends it before its end. With --commands the lines are read as at a terminal, and it \
-            stops at one that is wrong.
+            stops at one that is no command.
 
               tcp_client --user alice
               uptime | tcp_client --user alice --password-file ~/.mesh-password --room kitchen
@@ -33,8 +33,9 @@ struct TcpClient: AsyncParsableCommand {
             do. Each option can also be set in the environment (TCP_CLIENT_HOST=relay.example.org) and in the file given \
             with --config.
 
-            It exits with 0 if everything was accepted, 65 if a line was refused, 69 if the relay is not there, 76 if its \
-            certificate changed, and 77 if the login was refused.
+            It exits with 0 if everything was accepted, 64 if something is missing or wrong in the command, 65 if a line \
+            was refused, 69 if the relay is not there or ended the session, 76 if its certificate changed, 77 if the login \
+            was refused, and 78 if a file with settings or the password can't be read.
             """,
         version: meshVersion
     )
