@@ -148,18 +148,6 @@ import Testing
         }
     }
 
-    @Test func `more logins at once than there are places for guests wait for each other`() async throws {
-        try await RunningRelay.run(.ofTests(maximumConnections: 20)) { relay in
-            try await withThrowingTaskGroup { tasks in
-                for number in 0..<5 {
-                    let user = ["alice", "bob", "carol", "dave"][number % 4]
-                    tasks.addTask { _ = try await relay.binary(as: user, session: "\(number)") }
-                }
-                try await tasks.waitForAll()
-            }
-        }
-    }
-
     @Test func `one address has few guests where loopback counts, and as many as it likes where it doesn't`()
         async throws
     {
