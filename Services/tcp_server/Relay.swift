@@ -62,7 +62,7 @@ struct Relay: Service {
 
         /// Whether a client there may send a password unencrypted.
         @Sendable func takesPasswords(from address: SocketAddress?) -> Bool {
-            allowsPlaintext || address?.isLoopback == true
+            allowsPlaintext || address.flatMap { Endpoint($0.endpoint) }?.isLoopback == true
         }
 
         /// Takes no more connections than there can be files.
@@ -77,11 +77,12 @@ struct Relay: Service {
         private static let mostNewcomers = 4_096
     }
 
-    private let place: Place
+    let place: Place
     let authenticator: Authenticator
-    private let store: any MessageStore
-    private let certificate: ServerCertificate
-    private let logger: Logger
+    let store: any MessageStore
+    let certificate: ServerCertificate
+    let logger: Logger
+    private let door: Door
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let acceptors = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let listening: @Sendable (SocketAddress) -> Void
@@ -103,6 +104,7 @@ struct Relay: Service {
         self.certificate = certificate
         self.logger = logger
         self.listening = listening
+        door = Door(place.door, counting: place.countedAddresses)
     }
 
     func run() async throws {
@@ -154,10 +156,9 @@ struct Relay: Service {
     }
 
     private func bind(_ hall: NIOLoopBound<Hall>) async throws -> any Channel {
-        let door = try await hall.eventLoop.submit { hall.value.door }.get()
         // The gate lets the connections in, and hands on none of them as a channel.
-        return try await ServerBootstrap(group: acceptors)
-            .serverChannelInitializer { [place, logger] channel in
+        try await ServerBootstrap(group: acceptors)
+            .serverChannelInitializer { [place, door, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let gate = NewcomerGate(
                         limit: place.newcomers,
@@ -186,111 +187,6 @@ struct Relay: Service {
         default: "\(wish): \(String(cString: strerror(error.errnoCode)))"
         }
     }
-
-    /// The connections and the rooms, on their event loop.
-    final class Hall {
-        let surroundings: Surroundings
-        let door: Door
-        let loop: any EventLoop
-        var logger: Logger { relay.logger }
-        private let relay: Relay
-        private var connections: [DoorKeeper.Visitor: RelayConnection] = [:]
-        private var channels: [DoorKeeper.Visitor: any Channel] = [:]
-
-        init(relay: Relay, stored: StoredState, loop: any EventLoop) {
-            self.relay = relay
-            self.loop = loop
-            let rooms = Rooms(
-                loop: loop,
-                store: relay.store,
-                stored: stored,
-                limits: relay.place.rooms,
-                logger: relay.logger,
-                accountExists: relay.authenticator.knows
-            )
-            rooms.startRetention()
-            LoopLag(of: loop).watch()
-            door = Door(relay.place.door, counting: relay.place.countedAddresses)
-            surroundings = Surroundings(
-                rooms: rooms,
-                sessions: Sessions(clientsPerAccount: relay.place.clientsPerAccount),
-                authenticator: relay.authenticator,
-                meters: PublishMeters(relay.place.publishRate),
-                dialectTime: relay.place.dialectTime,
-                tellsLinesPresence: relay.place.tellsLinesPresence
-            )
-        }
-
-        /// Takes in who was let in at the gate.
-        func takeIn(_ guests: [NewcomerGate.Guest]) {
-            let here = NIOLoopBound(self, eventLoop: loop)
-            for guest in guests {
-                if let leaver = guest.insteadOf { crowdOut(leaver) }
-                ClientBootstrap(group: loop)
-                    .channelOption(.allowRemoteHalfClosure, value: true)
-                    .channelOption(.socketOption(.so_keepalive), value: 1)
-                    .channelInitializer { channel in
-                        channel.eventLoop.makeCompletedFuture { try here.value.admit(channel, guest.visit) }
-                    }
-                    .withConnectedSocket(guest.socket)
-                    .whenFailure { _ in guest.visit.ended() }
-            }
-        }
-
-        private func crowdOut(_ visitor: DoorKeeper.Visitor) {
-            guard let channel = channels[visitor] else { return }
-            count(.crowdedOut)
-            channel.pipeline.fireUserInboundEventTriggered(DoorEvent.crowdedOut)
-        }
-
-        private func admit(_ channel: any Channel, _ visit: Visit) throws {
-            let visitor = visit.visitor
-            var logger = relay.logger
-            logger[metadataKey: "connection"] = "\(visitor)"
-            channels[visitor] = channel
-            visit.tookIn()
-            Traffic.connections(nil).increment()
-            channel.closeFuture.assumeIsolated().whenComplete { _ in
-                visit.ended()
-                self.channels[visitor] = nil
-                Traffic.connections(self.connections.removeValue(forKey: visitor)?.dialect).decrement()
-            }
-            logger.debug("accepted", metadata: ["from": "\(channel.remoteAddress?.description ?? "?")"])
-            let takesPasswords = relay.place.takesPasswords(from: channel.remoteAddress)
-            let handler = FirstBytesHandler(
-                place: .outside(relay.certificate.context),
-                entrance: Entrance(
-                    visit: visit,
-                    privacy: takesPasswords ? .mayTakePasswords : .needsTLS,
-                    surroundings: surroundings,
-                    origins: relay.place.origins,
-                    logger: logger
-                ) { self.adopt($0, visitor) }
-            )
-            try channel.pipeline.syncOperations.addHandler(handler)
-        }
-
-        /// A connection's dialect is known.
-        private func adopt(_ connection: RelayConnection, _ visitor: DoorKeeper.Visitor) {
-            // It may have closed while its pipeline was built.
-            guard channels[visitor] != nil else { return }
-            connections[visitor] = connection
-            Traffic.connections(nil).decrement()
-            Traffic.connections(connection.dialect).increment()
-        }
-
-        /// Tells everyone, and gives the number of those told when all connections are closed.
-        func shutDown() -> EventLoopFuture<Int> {
-            let told = connections.count
-            let closed = EventLoopFuture.andAllComplete(channels.values.map(\.closeFuture), on: loop)
-            for (visitor, channel) in channels where connections[visitor] == nil { channel.close(promise: nil) }
-            // Not all at the same moment: they are to come back spread over some seconds.
-            for connection in connections.values {
-                connection.shutDown(retryAfter: .milliseconds(.random(in: 500...5_000)))
-            }
-            return closed.map { told }
-        }
-    }
 }
 
 /// Where a running relay's hall is found from other threads.
@@ -300,14 +196,3 @@ private final class OpenHall: Sendable {
 
 /// The relay has not started yet, or has stopped.
 struct NotRunning: Error {}
-
-extension SocketAddress {
-    /// Whether the peer is on this machine.
-    var isLoopback: Bool {
-        switch self {
-        case .v4: ipAddress?.hasPrefix("127.") == true
-        case .v6: ipAddress == "::1" || ipAddress?.hasPrefix("::ffff:127.") == true
-        case .unixDomainSocket: true
-        }
-    }
-}

@@ -13,25 +13,29 @@ import Testing
 @testable import tcp_server
 
 @Suite struct NewcomerGateTests {
-    @Test func `who brings a login is handed on before those who came earlier without one`() async throws {
-        try await Gate.run(places: 4) { gate in
+    /// Where a login has to come inside TLS, it is none outside of it.
+    @Test(arguments: [(true, [[1], [4, 2, 3]]), (false, [[1], [2, 3, 4]])] as [(Bool, [[DoorKeeper.Visitor]])])
+    func `who brings a login is handed on before those who came earlier without one`(
+        takesPasswords: Bool,
+        order: [[DoorKeeper.Visitor]]
+    ) async throws {
+        try await Gate.run(places: 4, takesPasswords: takesPasswords) { gate in
             try await gate.connectsFirst(saying: "x")
             for _ in 0..<2 { try await gate.connect(saying: "x") }
             try await gate.connect(saying: "alice\nsecret\n")
             try await gate.letsIn(4)
             try await gate.handsOn(4)
-            #expect(gate.groups == [[1], [4, 2, 3]])
+            #expect(gate.groups == order)
         }
     }
 
-    @Test func `a login that has to come inside TLS is none outside of it`() async throws {
-        try await Gate.run(places: 4, takesPasswords: false) { gate in
-            try await gate.connectsFirst(saying: "x")
-            for _ in 0..<2 { try await gate.connect(saying: "x") }
-            try await gate.connect(saying: "alice\nsecret\n")
-            try await gate.letsIn(4)
-            try await gate.handsOn(4)
-            #expect(gate.groups == [[1], [2, 3, 4]])
+    @Test func `a login waits until there is a place`() async throws {
+        try await Gate.run(places: 1) { gate in
+            try await gate.connectsFirst(saying: "alice\nsecret\n")
+            try await gate.connect(saying: "bob\nsecret\n")
+            gate.leaves(1)
+            try await gate.handsOn(2)
+            #expect(gate.groups == [[1], [2]])
         }
     }
 
@@ -164,7 +168,12 @@ private final class Gate: Sendable {
     func connect(saying words: String) async throws -> RelayPeer {
         let isReady = DispatchSemaphore(value: 0)
         defer { isReady.signal() }
-        port.eventLoop.execute { isReady.wait() }
+        await withCheckedContinuation { isHeld in
+            port.eventLoop.execute {
+                isHeld.resume()
+                isReady.wait()
+            }
+        }
         let peer = try await RelayPeer.connect(to: try #require(port.localAddress), .plain)
         try await peer.send(words)
         return peer
@@ -196,6 +205,10 @@ private final class Gate: Sendable {
 
     /// Who had to make room.
     var leavers: [DoorKeeper.Visitor] { taken.guests.withLock { $0.joined().compactMap(\.insteadOf) } }
+
+    func leaves(_ visitor: DoorKeeper.Visitor) {
+        Visit(door: door, visitor: visitor).ended()
+    }
 
     func closePort() async throws {
         try await port.close()

@@ -85,10 +85,10 @@ import Testing
         #expect(keeper.arrived(from: nil, at: later, saying: .login) == .admitted(5, insteadOf: 3))
     }
 
-    @Test func `without a place somebody with a login waits, somebody silent for a moment, and others not at all`() {
+    @Test func `without a place somebody with a login waits, who may say one for a moment, and others not at all`() {
         var keeper = DoorKeeper(limits: limits(connections: 10))
         #expect(keeper.arrived(from: nil, at: start, saying: .login) == .admitted(1, insteadOf: nil))
-        for (words, wait) in [(FirstWords.login, 1_000), (.nothing, 100), (.other, 0)] as [(FirstWords, Int64)] {
+        for (words, wait) in [(FirstWords.login, 1_000), (.unfinished, 100), (.other, 0)] as [(FirstWords, Int64)] {
             for (time, answer) in [
                 (wait - 1, DoorKeeper.Arrival.waits), (wait, .refused(.tooManyGuests)),
             ] where time >= 0 {

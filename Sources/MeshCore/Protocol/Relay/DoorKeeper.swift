@@ -110,12 +110,12 @@ package struct DoorKeeper: Sendable {
         return .admitted(last, insteadOf: leaver)
     }
 
-    /// How long somebody may wait for a place: who comes with a login as long as that is worth it, and who has not said
-    /// anything a moment, since it may be about to.
+    /// How long somebody may wait for a place: who comes with a login as long as that is worth it, and who may be about to
+    /// say one a moment.
     private static func wait(_ words: FirstWords) -> TimeAmount {
         switch words {
         case .login: .seconds(1)
-        case .nothing: .milliseconds(100)
+        case .unfinished: .milliseconds(100)
         case .other: .zero
         }
     }
