@@ -52,7 +52,8 @@ actor Agent {
     var dialMemory = DialMemory()
     /// Of each device that is known the last one.
     var dials: [DeviceID: (report: DialReport, at: NIODeadline)] = [:]
-    var detector: FailureDetector
+    /// What the failure detector told of the devices.
+    var lives: [DeviceID: MemberState] = [:]
     var mastership: Mastership
     var discovery: [DiscoveryReport] = []
     var scanTelling = ScanTelling()
@@ -104,8 +105,6 @@ actor Agent {
         table = PeerTable(ownID: settings.id, policy: settings.policy)
         sightings = SightingTable(limit: settings.policy.devices)
         replica = try Replica(ownID: settings.id, storage: disk.entries)
-        let incarnation = UInt64(max(0, Date().timeIntervalSince1970 * 1_000))
-        detector = FailureDetector(ownID: settings.id, incarnation: incarnation)
         mastership = Mastership(ownID: settings.id, term: try disk.synced.term())
         sessions = try Self.sessions(in: disk.synced, instance: settings.instance)
         // Where no registry is asked, there is none to wait for.
@@ -167,9 +166,8 @@ struct AgentDisk {
 struct AgentTimers {
     var table: NIODeadline?
     var replica: NIODeadline?
-    var detector: NIODeadline?
 
-    var next: NIODeadline? { [table, replica, detector].compactMap(\.self).min() }
+    var next: NIODeadline? { [table, replica].compactMap(\.self).min() }
 
     /// Whether a timer was due; it no longer is.
     mutating func take(_ timer: WritableKeyPath<AgentTimers, NIODeadline?>, at now: NIODeadline) -> Bool {
@@ -211,7 +209,6 @@ extension Agent {
     private func timerFired(at now: NIODeadline) {
         timer = nil
         if timers.take(\.table, at: now) { perform(table.timerFired(at: now), at: now) }
-        if timers.take(\.detector, at: now) { withDetector { $0.timerFired(at: $1, using: &generator) } }
         if timers.take(\.replica, at: now) { withReplica { try $0.timerFired(at: $1) } }
         if let expiry = sightings.nextExpiry, expiry <= now, sightings.expire(at: now) { whereaboutsChanged(at: now) }
     }

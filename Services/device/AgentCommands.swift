@@ -152,7 +152,7 @@ extension Agent {
         let rows = directory.entries.map { entry in
             var row = PeerRow(id: entry.id, at: now)
             (row.device, row.session) = (table.known[entry.id], sessions[entry.id])
-            row.life = detector.state(of: entry.id)
+            row.life = lives[entry.id]
             row.peer = row.device?.connection.flatMap { peers[$0.number] }
             return row
         }

@@ -7,32 +7,18 @@ import SwiftProtobuf
 
 // Who is alive, and who is master.
 extension Agent {
-    /// Gives the failure detector an event and does what it answers.
-    func withDetector(_ event: (inout FailureDetector, NIODeadline) -> [FailureDetector.Action]) {
-        var hasChanged = false
-        for action in event(&detector, .now()) {
-            switch action {
-            case .send(let body, let id): link(to: id)?.send([.with { $0.body = body }])
-            case .changed(let id, let state):
-                lifeChanged(id, state)
-                hasChanged = true
-            case .setTimer(let deadline): timers.detector = deadline
-            }
-        }
-        if hasChanged { perform(mastership.changed(living: detector.living)) }
-    }
-
-    /// A device has said goodbye.
-    func departed(_ id: DeviceID) {
-        detector.departed(id)
-        perform(mastership.changed(living: detector.living))
-    }
-
-    private func lifeChanged(_ id: DeviceID, _ state: MemberState) {
-        logger.debug("A device's life", metadata: ["device": "\(id)", "state": "\(state)"])
+    /// The failure detector has told; nil of a device that it has forgotten.
+    func lifeChanged(_ id: DeviceID, _ state: MemberState?) {
+        lives[id] = state
+        let word = state.map { "\($0)" } ?? "forgotten"
+        logger.debug("A device's life", metadata: ["device": "\(id)", "state": "\(word)"])
         // A connection with the dead is none: it is dialed again.
         if state == .dead { link(to: id)?.close(.silent) }
+        perform(mastership.changed(living: living))
     }
+
+    /// Those that are not dead; a suspect is alive until it isn't.
+    private var living: Set<DeviceID> { Set(lives.filter { $0.value != .dead }.keys) }
 
     func perform(_ actions: [Mastership.Action]) {
         for action in actions {
@@ -51,9 +37,9 @@ extension Agent {
 
     /// Who is master, and who may see it otherwise.
     var masterAnswer: Answer {
-        let living = detector.living
+        let living = living
         // Whom nobody says to be anywhere any more is still remembered as dead.
-        let dead = sessions.keys.filter { detector.state(of: $0) == .dead }
+        let dead = sessions.keys.filter { lives[$0] == .dead }
         let unreached = Set(table.known.keys).union(dead).subtracting(living).count
         var members: [String: JSON] = [
             "agreeing": .integer(mastership.agreeing), "alive": .integer(living.count + 1),

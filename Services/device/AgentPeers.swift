@@ -25,6 +25,7 @@ extension Agent {
             guard let peer = peers[connection] else { return }
             received(messages, from: peer.link)
             peer.link.taken(size)
+        case .life(let id, let state): lifeChanged(id, state)
         case .webKnock(let knock): knock.decision.succeed(mayTalk(knock))
         case .webOpened(let peer): webOpened(peer)
         case .webText(let number, let text):
@@ -40,7 +41,7 @@ extension Agent {
             let peer = peers.removeValue(forKey: connection)
             logger.debug("A connection ended", metadata: ["connection": "\(connection)", "reason": "\(end)"])
             if case .leaving = phase { return }
-            if end == .goodbye(.leaving), let id = peer?.link.id { departed(id) }
+            if end == .goodbye(.leaving), let id = peer?.link.id { transport.detection.departed(id) }
             perform(table.connectionClosed(connection, end, at: now, using: &generator), at: now)
         }
     }

@@ -53,7 +53,7 @@ extension Agent {
         onDisk { try disk.synced.met(id, name: peer.name, at: now) }
         withSession(id) { $0.connected(peer.link.facts.instance) }
         withReplica { try $0.opened(id, at: $1) }
-        withDetector { $0.connected(id, at: $1) }
+        transport.detection.connected(peer.link)
         perform(mastership.connected(id))
     }
 
@@ -66,7 +66,7 @@ extension Agent {
         withSession(id) { $0.disconnected() }
         withReplica { try $0.closed(id, at: $1) }
         // Another connection may have taken its place.
-        if table.known[id]?.connection == nil { withDetector { $0.disconnected(id, at: $1) } }
+        if table.known[id]?.connection == nil { transport.detection.disconnected(id) }
     }
 
     /// Keeps what is under way for the next run.
@@ -106,11 +106,9 @@ extension Agent {
             withReplica(for: link) { replica, _ in try replica.received(request, from: id) }
         case .storeAnswer(let answer): withReplica(for: link) { try $0.received(answer, from: id, at: $1) }
         case .storePush(let push): withReplica(for: link) { try $0.received(push, from: id, at: $1) }
-        case .probe(let probe): withDetector { $0.received(probe, from: id, at: $1) }
-        case .probeAnswer(let answer): withDetector { $0.received(answer, from: id, at: $1) }
         case .masterClaim(let claim): perform(mastership.received(claim, from: id))
-        // The connection's own.
-        case .greeting, .heartbeat, .heartbeatAnswer, .goodbye: break
+        // The connection's own, and the failure detector's.
+        case .greeting, .heartbeat, .heartbeatAnswer, .goodbye, .probe, .probeAnswer: break
         }
     }
 

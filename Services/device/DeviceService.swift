@@ -102,6 +102,7 @@ extension DeviceService {
         var options = PeerTransportOptions()
         options.group = loop
         options.timing.heartbeat = configuration.heartbeat
+        options.incarnation = UInt64(max(0, Date().timeIntervalSince1970 * 1_000))
         options.answersJSONOfAll = configuration.answersJSONOfAll
         return options
     }

@@ -95,7 +95,11 @@ import Testing
         let now = mesh.now
         let dead = WireMemberNews.with { ($0.member, $0.state) = (.init(mesh.ids[1].bytes), .dead) }
         let probe = WireProbe.with { $0.news = [dead] }
-        #expect(detector.received(probe, from: mesh.ids[2], at: now) == [])
+        // That this device lives is true, whoever asks.
+        let answer = FailureDetector.Action.send(.probeAnswer(WireProbeAnswer()), to: mesh.ids[2])
+        #expect(detector.received(probe, from: mesh.ids[2], at: now) == [answer])
+        let errand = WireProbe.with { $0.target = .init(mesh.ids[1].bytes) }
+        #expect(detector.received(errand, from: mesh.ids[2], at: now) == [])
         _ = detector.connected(mesh.ids[1], at: now)
         _ = detector.connected(mesh.ids[2], at: now)
         let nobody = WireProbe.with { $0.news = [.with { $0.member = .init([1, 2, 3]) }] }

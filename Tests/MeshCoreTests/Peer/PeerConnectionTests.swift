@@ -104,13 +104,17 @@ import Testing
         #expect(connection.received(.greeting(greeting), at: start) == violated(.invalidName(fault)))
     }
 
-    @Test func `what is neither greeting, heartbeat nor goodbye is passed on, in both directions`() {
+    @Test func `what is neither greeting, heartbeat nor goodbye is passed on, probes to the failure detector`() {
         var connection = established()
         let messages: [WirePeerMessage] = [.text("one", 1), .acknowledgement(1)]
         #expect(connection.submitted(messages, at: start) == messages.map(Action.send))
         for message in messages {
             #expect(connection.received(message, at: start) == [.deliver(message)])
         }
+        let probe = WirePeerMessage.with { $0.probe.number = 3 }
+        #expect(connection.received(probe, at: start) == [.detect(.probe(probe.probe))])
+        let answer = WirePeerMessage.with { $0.probeAnswer.number = 3 }
+        #expect(connection.received(answer, at: start) == [.detect(.probeAnswer(answer.probeAnswer))])
     }
 
     @Test func `what is asked of a connection that has ended is answered at once`() {

@@ -18,6 +18,7 @@ final class TransportDevice: Sendable {
         var faults: [DialFault] = []
         var turnedAway: [String] = []
         var ends: [PeerEnd] = []
+        var lives: [MemberState?] = []
 
         /// Acknowledges each text.
         mutating func take(_ messages: [WirePeerMessage], from link: PeerLink) {
@@ -66,6 +67,7 @@ final class TransportDevice: Sendable {
     var reports: [DialReport] { told.told.withLock(\.reports) }
     var faults: [DialFault] { told.told.withLock(\.faults) }
     var turnedAway: [String] { told.told.withLock(\.turnedAway) }
+    var lives: [MemberState?] { told.told.withLock(\.lives) }
     var ends: [PeerEnd] { told.told.withLock(\.ends) }
 
     private static func note(_ event: PeerEvent, in shared: Shared, admits: Bool) {
@@ -82,6 +84,7 @@ final class TransportDevice: Sendable {
                 guard let link = told.links.first(where: { $0.facts.number == connection }) else { return }
                 told.take(messages, from: link)
                 link.taken(size)
+            case .life(_, let state): told.lives.append(state)
             case .webKnock(let knock): knock.decision.succeed(knock.peerID == knock.device?.description)
             case .webText(_, let text): told.texts.append(text)
             case .webOpened, .webClosed: break

@@ -179,7 +179,7 @@ struct TwoDevices {
                 let fault = DialFault.ended(endpoint, reason)
                 perform(nodes[node].table.dialFailed(other, fault, at: now, using: &generator), at: node)
             }
-        case .deliver, .answered, .unanswered: break
+        case .deliver, .detect, .answered, .unanswered: break
         }
     }
 

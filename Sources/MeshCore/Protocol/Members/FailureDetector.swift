@@ -14,6 +14,8 @@ package struct FailureDetector: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         case send(WirePeerMessage.OneOf_Body, to: DeviceID)
         case changed(DeviceID, MemberState)
+        /// Nothing is known of a device any more.
+        case forgotten(DeviceID)
         /// Replaces the timer that was set before.
         case setTimer(NIODeadline)
     }
@@ -99,14 +101,14 @@ extension FailureDetector {
     /// A device has a connection with this one: it lives.
     package mutating func connected(_ id: DeviceID, at now: NIODeadline) -> [Action] {
         let before = members[id]
-        if before == nil { makeRoom() }
+        let forgotten = before == nil ? makeRoom() : []
         members[id, default: Member()].isConnected = true
         // Whoever proves its id is there, whatever was said of it.
         members[id]?.state = .alive
         members[id]?.suspicion = nil
         if nextRound == nil { nextRound = now + timing.period }
         let change: [Action] = before?.state == .alive ? [] : [.changed(id, .alive)]
-        return change + schedule()
+        return forgotten + change + schedule()
     }
 
     /// The connection is gone without a goodbye: the device may be as well.
@@ -117,14 +119,18 @@ extension FailureDetector {
     }
 
     /// A device has taken its leave.
-    package mutating func departed(_ id: DeviceID) {
+    package mutating func departed(_ id: DeviceID) -> [Action] {
         members[id] = nil
         gossip.forget(id)
         probes = probes.filter { $0.value.target != id }
+        return [.forgotten(id)]
     }
 
     package mutating func received(_ probe: WireProbe, from id: DeviceID, at now: NIODeadline) -> [Action] {
-        guard members[id] != nil else { return [] }
+        // It may have been the first to be told that the connection stays; that this device lives is true.
+        guard members[id] != nil else {
+            return probe.target.isEmpty ? [send(.probeAnswer(.with { $0.number = probe.number }), to: id)] : []
+        }
         var actions = heard(probe.news, from: id, at: now)
         guard let target = DeviceID(bytes: probe.target) else {
             actions.append(send(.probeAnswer(.with { $0.number = probe.number }), to: id))
@@ -239,9 +245,9 @@ extension FailureDetector {
         return targets
     }
 
-    private mutating func makeRoom() {
-        guard members.count >= Self.mostMembers else { return }
-        if let dead = members.filter({ $0.value.state == .dead }).keys.min() { departed(dead) }
+    private mutating func makeRoom() -> [Action] {
+        guard members.count >= Self.mostMembers else { return [] }
+        return members.filter { $0.value.state == .dead }.keys.min().map { departed($0) } ?? []
     }
 
     /// Time that this device did not have is not counted against others.

@@ -23,6 +23,8 @@ package struct PeerConnection: Equatable, Sendable {
         case greeted(PeerGreeting)
         /// A message for those that outlive the connection.
         case deliver(WirePeerMessage)
+        /// One for the failure detector.
+        case detect(WirePeerMessage.OneOf_Body)
         /// The peer answered a heartbeat, or the ping with this token.
         case answered(Int?, roundTrip: TimeAmount)
         case unanswered(Int)
@@ -176,8 +178,13 @@ extension PeerConnection {
         case .heartbeatAnswer(let answer):
             try requireGreeting()
             return try measured(answer, at: now)
-        case .resume, .acknowledgement, .storeDigest, .storeRequest, .storeAnswer, .storePush, .probe,
-            .probeAnswer, .masterClaim, nil:
+        case .probe(let probe):
+            try requireGreeting()
+            return [.detect(.probe(probe))]
+        case .probeAnswer(let answer):
+            try requireGreeting()
+            return [.detect(.probeAnswer(answer))]
+        case .resume, .acknowledgement, .storeDigest, .storeRequest, .storeAnswer, .storePush, .masterClaim, nil:
             try requireGreeting()
             return [.deliver(message)]
         }

@@ -15,7 +15,7 @@ final class PeerConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
         /// The machine runs, and the other side has not greeted.
         case opened(DeviceID)
         /// The other side greeted.
-        case greeted
+        case greeted(PeerLink)
         case ended
     }
 
@@ -155,6 +155,7 @@ extension PeerConnectionHandler {
             flushSoon()
         case .greeted(let greeting): greeted(greeting)
         case .deliver(let message): arrived.messages.append(message)
+        case .detect(let body): if case .greeted(let link) = stage { setup.detection.received(body, by: link) }
         case .answered(let token, let time):
             setup.report(.answered(token, connection: number, roundTrip: time))
         case .unanswered(let token): setup.report(.unanswered(token))
@@ -200,7 +201,6 @@ extension PeerConnectionHandler {
 
     private func greeted(_ greeting: PeerGreeting) {
         guard case .opened(let id) = stage, let context else { return }
-        stage = .greeted
         let facts = PeerConnectionFacts(number: number, direction: role.direction, instance: greeting.instance)
         let link = PeerLink(
             id: id,
@@ -209,6 +209,7 @@ extension PeerConnectionHandler {
             handler: self,
             on: context.eventLoop
         )
+        stage = .greeted(link)
         setup.report(.greeted(link, greeting))
     }
 
@@ -233,9 +234,9 @@ extension PeerConnectionHandler {
 
     /// Tells what has come, all that was read at once together.
     private func tellArrived() {
-        guard !arrived.messages.isEmpty else { return }
         let (messages, size) = arrived
         arrived = ([], 0)
+        guard !messages.isEmpty else { return }
         untaken += size
         setup.report(.messages(connection: number, messages, size: size))
     }

@@ -21,6 +21,8 @@ package enum PeerEvent: Sendable {
     case webOpened(WebPeer)
     case webText(Int, String)
     case webClosed(Int)
+    /// What has become of a device that had a connection; nil when nothing is known of it any more.
+    case life(DeviceID, MemberState?)
     /// The earlier key-value program asks for something.
     case asked(EarlierRequest, @Sendable (EarlierAnswer) -> Void)
     /// A heartbeat was answered, or the ping with this token.
@@ -63,6 +65,11 @@ package struct PeerLink: Sendable {
     package func send(_ messages: [WirePeerMessage]) {
         guard outgoing.add(messages) else { return }
         onLoop { [outgoing] in $0.submit(outgoing.take()) }
+    }
+
+    /// Sends a message; on the connection's event loop before all that waits.
+    func sendNow(_ message: WirePeerMessage) {
+        if handler.eventLoop.inEventLoop { handler.value.submit([message]) } else { send([message]) }
     }
 
     /// So much of what came has been dealt with.

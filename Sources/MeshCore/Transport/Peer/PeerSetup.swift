@@ -7,6 +7,7 @@ import Synchronization
 struct PeerSetup: Sendable {
     var greeting: PeerGreeting
     let timing: PeerTiming
+    let detection: FailureDetection
     /// Called on the connection's event loop; must not block.
     let report: @Sendable (PeerEvent) -> Void
 }

@@ -19,6 +19,8 @@ package final class PeerTransport: Sendable {
     private let group: any EventLoopGroup
     private let security: PeerSecurity
     private let setup: PeerSetup
+    /// Which of the devices are alive.
+    package var detection: FailureDetection { setup.detection }
     private let gate: HalfOpenGate
     /// For connections that speak HTTP or JSON.
     private let webGate = HalfOpenGate(limit: 64)
@@ -37,7 +39,9 @@ package final class PeerTransport: Sendable {
     ) throws {
         (group, self.options) = (options.group, options)
         security = try PeerSecurity(identity)
-        setup = PeerSetup(greeting: greeting, timing: options.timing, report: report)
+        let detector = FailureDetector(ownID: identity.id, incarnation: options.incarnation)
+        let detection = FailureDetection(detector, on: group.next()) { report(.life($0, $1)) }
+        setup = PeerSetup(greeting: greeting, timing: options.timing, detection: detection, report: report)
         gate = HalfOpenGate(limit: options.halfOpen)
     }
 
@@ -204,6 +208,8 @@ extension PeerTransport {
 /// The bounds of a device's transport.
 package struct PeerTransportOptions: Sendable {
     package var timing = PeerTiming()
+    /// Higher than at any start before.
+    package var incarnation: UInt64 = 0
     /// Connections from outside that are not admitted.
     package var halfOpen = 64
     /// Whether the earlier key-value program's messages are answered to other machines too.

@@ -101,7 +101,7 @@ private struct PeerRun {
             case .deliver(let message):
                 require(!hasEnded, "\(action) after the end")
                 deliver(message)
-            case .send, .answered(nil, _), .setTimer, .close:
+            case .detect, .send, .answered(nil, _), .setTimer, .close:
                 require(!hasEnded, "\(action) after the end")
                 note(action)
             }
