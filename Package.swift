@@ -83,6 +83,7 @@ let package = Package(
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"]), .brew(["libxcrypt"])]),
         .systemLibrary(name: "CQREncode", providers: [.apt(["libqrencode-dev"]), .brew(["qrencode"])]),
         .systemLibrary(name: "CEdit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
+        .target(name: "CMemory"),
         .target(
             name: "MeshCore",
             dependencies: [
@@ -96,8 +97,8 @@ let package = Package(
         .target(
             name: "MeshProgram",
             dependencies: [
-                "CEdit", "MeshCore", argumentParser, configuration, logging, nioCore, serviceLifecycle, systemPackage,
-                unixSignals,
+                "CEdit", "CMemory", "MeshCore", argumentParser, configuration, logging, nioCore, serviceLifecycle,
+                systemPackage, unixSignals,
             ],
             swiftSettings: ours
         ),

@@ -39,7 +39,7 @@ struct DeviceProgram {
             completions: completions,
             logger: logger
         )
-        try await runServices([service], patience: .seconds(3), logger: logger)
+        try await runServices([MemoryReturn(of: .heapAndProgram), service], patience: .seconds(3), logger: logger)
     }
 
     static func identity(in directory: StateDirectory) throws -> Identity {

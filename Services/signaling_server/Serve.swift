@@ -43,7 +43,7 @@ func serve(_ configuration: Configuration, logger: Logger) async throws {
     }
     do {
         try await runServices(
-            [registry, admin] + (files.map { [$0] } ?? []) + [application],
+            [MemoryReturn(of: .heap), registry, admin] + (files.map { [$0] } ?? []) + [application],
             patience: .milliseconds(1_500),
             logger: logger
         )

@@ -43,8 +43,8 @@ enum ImportRules {
     ])
 
     private static let programMay: Set<String> = platform.union([
-        "ArgumentParser", "CEdit", "Configuration", "Dispatch", "Foundation", "FoundationEssentials", "Logging",
-        "MeshCore", "NIOCore", "ServiceLifecycle", "Synchronization", "SystemPackage", "UnixSignals",
+        "ArgumentParser", "CEdit", "CMemory", "Configuration", "Dispatch", "Foundation", "FoundationEssentials",
+        "Logging", "MeshCore", "NIOCore", "ServiceLifecycle", "Synchronization", "SystemPackage", "UnixSignals",
     ])
 
     private static let adminMay: Set<String> = platform.union([
@@ -76,6 +76,7 @@ enum ImportRules {
         Restriction(modules: ["CCrypt"]) { $0.isIn("Services") && $0.name == "PasswordHash.swift" },
         Restriction(modules: ["CQREncode"]) { $0.isIn("Services") && $0.name == "QRCode.swift" },
         Restriction(modules: ["CEdit"]) { $0.isIn("Sources/MeshProgram/Terminal") },
+        Restriction(modules: ["CMemory"]) { $0.path == "Sources/MeshProgram/MemoryReturn.swift" },
         Restriction(modules: ["AsyncHTTPClient"]) { $0.name.hasSuffix("Client.swift") },
         // The interface, and the one file that puts the server together.
         Restriction(modules: ["Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOHTTPTypes"]) {
