@@ -12,10 +12,7 @@ source "$top/deploy/packages.sh"
 install_missing "${build_packages[@]}" libssl-dev openssl >&2
 
 if [[ -z ${DEVICE:-} ]]; then
-    release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --static-swift-stdlib)
-    release+=(--product device)
-    "${release[@]}" >&2
-    DEVICE=$("${release[@]}" --show-bin-path)/device
+    DEVICE=$("$top/deploy/release.sh" device)/device
 fi
 bench=(swift build --package-path "$folder" -c release --product device_bench)
 "${bench[@]}" >&2

@@ -12,10 +12,7 @@ source "$top/deploy/packages.sh"
 install_missing "${build_packages[@]}" libssl-dev nats-server redis-server mosquitto ngircd >&2
 
 if [[ -z ${TCP_SERVER:-} ]]; then
-    release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --static-swift-stdlib)
-    release+=(--product tcp_server)
-    "${release[@]}" >&2
-    TCP_SERVER=$("${release[@]}" --show-bin-path)/tcp_server
+    TCP_SERVER=$("$top/deploy/release.sh" tcp_server)/tcp_server
 fi
 bench=(swift build --package-path "$folder" -c release)
 "${bench[@]}" >&2

@@ -12,10 +12,7 @@ source "$top/deploy/packages.sh"
 install_missing "${build_packages[@]}" libssl-dev nginx-light wrk >&2
 
 if [[ -z ${SIGNALING_SERVER:-} ]]; then
-    release=(swift build --package-path "$top" --scratch-path "$top/.build-release" -c release --static-swift-stdlib)
-    release+=(--product signaling_server)
-    "${release[@]}" >&2
-    SIGNALING_SERVER=$("${release[@]}" --show-bin-path)/signaling_server
+    SIGNALING_SERVER=$("$top/deploy/release.sh" signaling_server)/signaling_server
 fi
 bench=(swift build --package-path "$folder" -c release --product signaling_bench)
 "${bench[@]}" >&2
