@@ -12,8 +12,6 @@ extension Agent {
         lives[id] = state
         let word = state.map { "\($0)" } ?? "forgotten"
         logger.debug("A device's life", metadata: ["device": "\(id)", "state": "\(word)"])
-        // A connection with the dead is none: it is dialed again.
-        if state == .dead { link(to: id)?.close(.silent) }
         perform(mastership.changed(living: living))
     }
 

@@ -132,6 +132,46 @@ import Testing
         #expect(try receivers(second) == [mesh.ids[4]])
     }
 
+    @Test func `who is heard is not dead yet, and no suspect where nobody else suspects it`() throws {
+        let mesh = try DetectorMesh(devices: 4, seed: 1)
+        var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
+        for id in mesh.ids[1...] { _ = detector.connected(id, at: mesh.now) }
+        _ = detector.disconnected(mesh.ids[1], at: mesh.now)
+        #expect(detector.heard(mesh.ids[1], at: mesh.now) == [.changed(mesh.ids[1], .alive)])
+
+        let suspicion = WireMemberNews.with { ($0.member, $0.state) = (.init(mesh.ids[1].bytes), .suspect) }
+        for id in mesh.ids[2...] {
+            _ = detector.received(WireProbeAnswer.with { $0.news = [suspicion] }, from: id, at: mesh.now)
+        }
+        var (now, generator) = (mesh.now, mesh.generator)
+        func pass(_ time: TimeAmount) {
+            let end = now + time
+            while now < end {
+                now = now + .milliseconds(10)
+                _ = detector.timerFired(at: now, using: &generator)
+            }
+        }
+        let shortest = DetectorTiming().period * 2
+        pass(shortest - .milliseconds(100))
+        _ = detector.heard(mesh.ids[1], at: now)
+        pass(shortest - .milliseconds(100))
+        #expect(detector.state(of: mesh.ids[1]) == .suspect)
+        pass(.seconds(30))
+        #expect(detector.state(of: mesh.ids[1]) == .dead)
+    }
+
+    @Test func `who is heard need not answer a probe`() throws {
+        let mesh = try DetectorMesh(devices: 2, seed: 1)
+        var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
+        _ = detector.connected(mesh.ids[1], at: mesh.now)
+        var generator = mesh.generator
+        let round = mesh.now + .milliseconds(500)
+        _ = detector.timerFired(at: round, using: &generator)
+        _ = detector.heard(mesh.ids[1], at: round + .milliseconds(200))
+        _ = detector.timerFired(at: round + .milliseconds(500), using: &generator)
+        #expect(detector.state(of: mesh.ids[1]) == .alive)
+    }
+
     @Test func `a probe that was answered wakes nobody before the next round`() throws {
         let mesh = try DetectorMesh(devices: 2, seed: 1)
         var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)

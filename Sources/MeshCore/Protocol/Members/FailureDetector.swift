@@ -126,12 +126,19 @@ extension FailureDetector {
         return [.forgotten(id)]
     }
 
+    /// A device has said something, whatever it is: it lived when it did.
+    package mutating func heard(_ id: DeviceID, at now: NIODeadline) -> [Action] {
+        let answered = probes.first { $0.value.target == id }?.key
+        if let answered { probeEnded(answered) }
+        return isAlive(id, at: now) + (answered == nil ? [] : schedule())
+    }
+
     package mutating func received(_ probe: WireProbe, from id: DeviceID, at now: NIODeadline) -> [Action] {
         // It may have been the first to be told that the connection stays; that this device lives is true.
         guard members[id] != nil else {
             return probe.target.isEmpty ? [send(.probeAnswer(.with { $0.number = probe.number }), to: id)] : []
         }
-        var actions = heard(probe.news, from: id, at: now)
+        var actions = heard(id, at: now) + heard(probe.news, from: id, at: now)
         guard let target = DeviceID(bytes: probe.target) else {
             actions.append(send(.probeAnswer(.with { $0.number = probe.number }), to: id))
             return actions + schedule()
@@ -148,15 +155,13 @@ extension FailureDetector {
 
     package mutating func received(_ answer: WireProbeAnswer, from id: DeviceID, at now: NIODeadline) -> [Action] {
         guard members[id] != nil else { return [] }
-        var actions = heard(answer.news, from: id, at: now)
+        var actions = heard(id, at: now) + heard(answer.news, from: id, at: now)
         if let errand = errands.removeValue(forKey: answer.number) {
             actions.append(send(.probeAnswer(.with { $0.number = errand.number }), to: errand.asker))
         } else if let probe = probes[answer.number], !answer.isMissing {
-            probes[answer.number] = nil
-            strain = max(0, strain - 1)
-            // Nobody is to be woken for a probe that was answered.
-            if probes.isEmpty { timer = nil }
-            actions += answered(probe.target)
+            // By a helper.
+            probeEnded(answer.number)
+            actions += isAlive(probe.target, at: now)
         } else if probes[answer.number] != nil {
             // The helper hears this device, which is not to blame.
             probes[answer.number]?.helpers -= 1
@@ -206,6 +211,14 @@ extension FailureDetector {
         let isConnected = members[target]?.isConnected == true
         probes[lastNumber] = Probe(target: target, helpAt: isConnected ? now + period.half : now, until: now + period)
         return isConnected ? [send(.probe(.with { $0.number = lastNumber }), to: target)] : []
+    }
+
+    /// A probe was answered, in whatever way.
+    private mutating func probeEnded(_ number: UInt64) {
+        probes[number] = nil
+        strain = max(0, strain - 1)
+        // Nobody is to be woken for it.
+        if probes.isEmpty { timer = nil }
     }
 
     private mutating func due(

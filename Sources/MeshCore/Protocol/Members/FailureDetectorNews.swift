@@ -5,10 +5,14 @@ import SwiftProtobuf
 
 // What becomes of members.
 extension FailureDetector {
-    mutating func answered(_ id: DeviceID) -> [Action] {
-        guard let member = members[id], member.state != .dead else { return [] }
-        // A suspect refutes what is said of it itself: others have to hear it as well. But this device knows better.
-        guard member.suspicion?.suspectors == [ownID] else { return [] }
+    /// A member was heard of now, by itself or by a helper.
+    mutating func isAlive(_ id: DeviceID, at now: NIODeadline) -> [Action] {
+        guard let member = members[id], member.state != .dead, let suspicion = member.suspicion else { return [] }
+        // A suspect refutes what is said of it itself: others have to hear it as well. But it was not dead before now.
+        guard suspicion.suspectors == [ownID] else {
+            members[id]?.suspicion?.since = now
+            return []
+        }
         members[id]?.suspicion = nil
         members[id]?.state = .alive
         return [.changed(id, .alive)]

@@ -51,6 +51,11 @@ package final class FailureDetection: Sendable {
         }
     }
 
+    /// Something else came from a device, which so lives.
+    func heard(_ id: DeviceID) {
+        onLoop { $0.handle { $0.heard(id, at: $1) } }
+    }
+
     /// A message that is for the detector came by a connection.
     func received(_ body: WirePeerMessage.OneOf_Body, by link: PeerLink) {
         onLoop { detection in
@@ -80,7 +85,10 @@ package final class FailureDetection: Sendable {
             switch action {
             case .send(let body, let id):
                 (state.value.links[id] ?? (id == link?.id ? link : nil))?.sendNow(.with { $0.body = body })
-            case .changed(let id, let memberState): report(id, memberState)
+            case .changed(let id, let memberState):
+                // A connection with the dead is none; another one may be on its way.
+                if memberState == .dead { state.value.links[id]?.close(.silent) }
+                report(id, memberState)
             case .forgotten(let id): report(id, nil)
             case .setTimer(let deadline):
                 state.value.timer?.cancel()

@@ -237,6 +237,7 @@ extension PeerConnectionHandler {
         let (messages, size) = arrived
         arrived = ([], 0)
         guard !messages.isEmpty else { return }
+        if case .greeted(let link) = stage { setup.detection.heard(link.id) }
         untaken += size
         setup.report(.messages(connection: number, messages, size: size))
     }
