@@ -31,6 +31,8 @@ struct SignalingClient: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = patience
         configuration.timeout.read = Self.silence
+        // Well before the server closes a connection: a request that crosses that would be lost.
+        configuration.connectionPool.idleTimeout = .seconds(10)
         // The agent has its own times for trying again, and wants to know.
         configuration.connectionPool.retryConnectionEstablishment = false
         // A server that sends us elsewhere is not the one that was named.

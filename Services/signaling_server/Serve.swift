@@ -38,7 +38,7 @@ func serve(_ configuration: Configuration, logger: Logger) async throws {
         ),
         logger: logger
     )
-    if configuration.enrollment == .keys, registry.keys.isEmpty {
+    if configuration.enrollment == .keys, !registry.keys.contains(where: { $0.fault(at: .now) == nil }) {
         logger.notice("Devices need an enrolment key: make one with `signaling_server enroll create`")
     }
     do {

@@ -13,6 +13,11 @@ import Testing
         try await withTemporaryDirectory { directory in
             let server = try await ServerProcess.start(stateDirectory: directory)
             defer { server.kill() }
+            let watch = try await RawConnection(
+                port: server.port,
+                saying: "GET /devices/watch HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            )
+            #expect(await eventually { watch.text.contains("event: synced") })
             let idle = try await server.connect()
             try await idle.writeAndFlush(ByteBuffer(string: "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
             for part in ["POST /regi", "POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"] {
@@ -26,6 +31,7 @@ import Testing
             #expect(await eventually { !server.isRunning })
             #expect(ContinuousClock.now - start < .seconds(2))
             #expect(server.exitCode == 0)
+            #expect(await eventually { watch.text.contains(#"{"reason":"stopping"}"#) })
         }
     }
 

@@ -40,6 +40,11 @@ package final class EventFeed: Sendable {
         var lastKey = 0
         var isRunning = false
         var told: UInt64 = 0
+        /// The furthest that a reader was given.
+        var taken: UInt64 = 0
+        /// Counts that somebody may no longer read.
+        var rights: UInt64 = 0
+        var toldRights: UInt64 = 0
         var shared: Shared?
     }
 
@@ -59,15 +64,35 @@ package final class EventFeed: Sendable {
 
     package var isHeard: Bool { state.withLock { !$0.groups.isEmpty } }
 
+    /// The events that no reader was given yet.
+    package var waiting: Int { state.withLock { Int($0.log.head - max($0.taken, $0.log.oldest)) } }
+
+    /// Changes when somebody may no longer read.
+    package var rights: UInt64 { state.withLock(\.rights) }
+
+    /// Somebody may no longer read: all listeners look, before they are given more, whether it is theirs.
+    package func rightsChanged() {
+        let first: (any EventLoop)? = state.withLock { state in
+            state.rights += 1
+            return Self.begin(&state)
+        }
+        if let first { start(on: first) }
+    }
+
     /// Adds an event and sees to it that the listeners hear of it.
     package func append(_ event: ServerSentEvent, topic: String? = nil, at now: NIODeadline = .uptimeNanoseconds(0)) {
         let first: (any EventLoop)? = state.withLock { state in
             state.log.append(event, topic: topic, at: now)
-            guard !state.isRunning, let loop = state.groups.first?.value.loop else { return nil }
-            state.isRunning = true
-            return loop
+            return Self.begin(&state)
         }
         if let first { start(on: first) }
+    }
+
+    /// Where a round has to be started for those who wait, if one has.
+    private static func begin(_ state: inout State) -> (any EventLoop)? {
+        guard !state.isRunning, let loop = state.groups.first?.value.loop else { return nil }
+        state.isRunning = true
+        return loop
     }
 
     /// What is behind a position: many who are at the same one are given the same bytes.
@@ -78,6 +103,7 @@ package final class EventFeed: Sendable {
                 return shared.part
             }
             let part = state.log.part(after: position, topic: topic, limit: limit)
+            if case .events(_, let end) = part { state.taken = max(state.taken, end) }
             if part != .nothing {
                 state.shared = Shared(position: position, head: head, topic: topic, part: part)
             }
@@ -123,7 +149,7 @@ package final class EventFeed: Sendable {
     /// Wakes all, each on its loop, and goes on when the last of them is through and there is more by then.
     private func round() {
         let groups = state.withLock { state in
-            state.told = state.log.head
+            (state.told, state.toldRights) = (state.log.head, state.rights)
             if state.groups.isEmpty { state.isRunning = false }
             return Array(state.groups.values)
         }
@@ -138,7 +164,7 @@ package final class EventFeed: Sendable {
 
     private func ended(on loop: any EventLoop) {
         let goesOn = state.withLock { state in
-            state.isRunning = state.log.head > state.told
+            state.isRunning = state.log.head > state.told || state.rights != state.toldRights
             return state.isRunning
         }
         if goesOn { start(on: loop) }

@@ -41,7 +41,8 @@ package final class Mailboxes: Sendable {
 
     /// Puts a signal in.
     ///
-    /// While the device listens, the oldest that it was pushed make room; else what waits is for it to fetch.
+    /// While the device listens, and of what it was pushed before, the oldest make room; else what waits is for it to
+    /// fetch.
     ///
     /// - Returns: Whether the device listens.
     package func put(_ signal: ServerSentEvent, for device: DeviceID, at now: NIODeadline) throws(SignalFault) -> Bool {
@@ -52,7 +53,7 @@ package final class Mailboxes: Sendable {
             return feed(of: device, in: &state, at: now)
         }
         let isHeard = box.isHeard
-        guard isHeard || box.withLog({ $0.count < Self.waiting }) else { throw .full(maximum: Self.waiting) }
+        guard isHeard || box.waiting < Self.waiting else { throw .full(maximum: Self.waiting) }
         box.append(signal, at: now)
         return isHeard
     }
@@ -71,6 +72,11 @@ package final class Mailboxes: Sendable {
             }
             state.bytes = bytes
         }
+    }
+
+    /// A device may no longer read what is its own.
+    package func rightsChanged(of device: DeviceID) {
+        state.withLock { $0.boxes[device]?.feed }?.rightsChanged()
     }
 
     private func feed(of device: DeviceID, in state: inout State, at now: NIODeadline) -> EventFeed {

@@ -37,11 +37,14 @@ package final class EventStreamHandler: ChannelInboundHandler {
     private let feed: EventFeed
     private let topic: String?
     private let bounds: Bounds
-    /// Whether the reader still may have it, looked up with each keep-alive.
+    /// Whether the reader still may have it: looked up at the start, with each keep-alive, and when rights have changed.
     private let isAllowed: @Sendable () async -> Bool
     private var state = State.preparing
     private var context: ChannelHandlerContext?
     private var listener: Int?
+    /// What the feed said of rights when the reader's was looked up last.
+    private var rights: UInt64
+    private var isLookingUp = false
     private var keepAlive: RepeatedTask?
     private var stall: Scheduled<Void>?
 
@@ -52,6 +55,7 @@ package final class EventStreamHandler: ChannelInboundHandler {
         isAllowed: @Sendable @escaping () async -> Bool
     ) {
         (self.feed, self.topic, self.bounds, self.isAllowed) = (feed, topic, bounds, isAllowed)
+        rights = feed.rights
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
@@ -64,6 +68,8 @@ package final class EventStreamHandler: ChannelInboundHandler {
             bound.value.sendKeepAlive()
             bound.value.checkRight()
         }
+        // They may have changed since the request was granted.
+        checkRight()
         watchForStall(context)
     }
 
@@ -85,7 +91,7 @@ package final class EventStreamHandler: ChannelInboundHandler {
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is ChannelShouldQuiesceEvent: end(.stopping)
+        case is ServerStops: end(.stopping)
         // Who closes one half of the connection has closed all that a stream needs.
         case ChannelEvent.inputClosed: context.close(promise: nil)
         default: break
@@ -101,7 +107,8 @@ package final class EventStreamHandler: ChannelInboundHandler {
     }
 
     private func advance() {
-        while case .streaming(let position) = state, let context, context.channel.isWritable {
+        if rights != feed.rights { checkRight() }
+        while !isLookingUp, case .streaming(let position) = state, let context, context.channel.isWritable {
             switch feed.part(after: position, topic: topic, limit: bounds.part) {
             case .nothing: return
             case .gone: end(.behind)
@@ -119,11 +126,13 @@ package final class EventStreamHandler: ChannelInboundHandler {
 
     /// Who was put out, or whose token ended, is not told more.
     private func checkRight() {
-        guard let context else { return }
+        guard let context, !isLookingUp else { return }
+        (isLookingUp, rights) = (true, feed.rights)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let isAllowed = isAllowed
         context.eventLoop.makeFutureWithTask { await isAllowed() }.whenSuccess { isAllowed in
-            if !isAllowed { bound.value.end(.revoked) }
+            bound.value.isLookingUp = false
+            if isAllowed { bound.value.advance() } else { bound.value.end(.revoked) }
         }
     }
 

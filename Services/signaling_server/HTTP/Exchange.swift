@@ -12,15 +12,22 @@ struct Exchange: Sendable {
     let form: AnswerForm
     /// Who sends it, behind the proxies that are trusted.
     let remote: Endpoint?
+    /// Why nobody can say who that is; then `remote` is the proxy.
+    let fault: ProxyFault?
 
     init(_ head: HTTPRequest, from remote: Endpoint?, proxies: ProxyChain) {
         self.head = head
         form = AnswerForm(accept: head.headerFields[.accept])
-        self.remote = proxies.client(
-            remote: remote,
-            forwarded: Self.forwarded.flatMap { head.headerFields[$0] },
-            forwardedFor: Self.forwardedFor.flatMap { head.headerFields[$0] }
-        )
+        do throws(ProxyFault) {
+            self.remote = try proxies.client(
+                remote: remote,
+                forwarded: Self.forwarded.flatMap { head.headerFields[$0] },
+                forwardedFor: Self.forwardedFor.flatMap { head.headerFields[$0] }
+            )
+            fault = nil
+        } catch {
+            (self.remote, fault) = (remote, error)
+        }
     }
 
     private static let forwarded = HTTPField.Name("Forwarded")

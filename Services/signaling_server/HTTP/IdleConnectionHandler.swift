@@ -3,7 +3,10 @@
 import NIOCore
 import NIOHTTP1
 
-/// Closes a connection on which nothing has been asked for, and nothing said, for long; behind an `IdleStateHandler`.
+/// Closes a connection on which nothing has been asked for, and nothing said, for long.
+///
+/// It stands behind an `IdleStateHandler`. And it lets streams know that the server stops, of which the handlers between
+/// tell nobody.
 ///
 /// In front of all that answers, so that it sees every request and every answer.
 final class IdleConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
@@ -25,11 +28,16 @@ final class IdleConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent {
-            // What is asked may take its time, and a stream may be silent.
-            if unanswered == 0 { context.close(promise: nil) }
-        } else {
+        switch event {
+        // What is asked may take its time, and a stream may be silent.
+        case is IdleStateHandler.IdleStateEvent: if unanswered == 0 { context.close(promise: nil) }
+        case is ChannelShouldQuiesceEvent:
+            context.fireUserInboundEventTriggered(ServerStops())
             context.fireUserInboundEventTriggered(event)
+        default: context.fireUserInboundEventTriggered(event)
         }
     }
 }
+
+/// The server takes its leave: a stream ends, with the reason.
+package struct ServerStops: Sendable {}

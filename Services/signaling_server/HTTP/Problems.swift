@@ -9,6 +9,7 @@ extension Problem {
     package init(describing error: any Error) {
         switch error {
         case let fault as RequestFault: self = Self.problem(fault)
+        case let fault as ProxyFault: self.init(.badRequest, "bad-proxy", "\(fault)")
         case let fault as BrowserFault: self = Self.problem(fault)
         case let refusal as RegistryRefusal: self = Self.problem(refusal)
         case let fault as SignatureFault: self = Self.problem(fault)

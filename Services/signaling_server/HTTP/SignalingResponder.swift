@@ -52,6 +52,7 @@ package struct SignalingResponder: HTTPResponder {
 
     private func admit(_ exchange: Exchange, to route: Route) throws {
         try guards.limits.requested(from: exchange.remote, at: .now())
+        if let fault = exchange.fault { throw fault }
         try guards.browsers.check(exchange.head, isChange: route.isChange)
     }
 

@@ -5,7 +5,8 @@ package import MeshCore
 /// Who is behind the proxies that the operator trusts, by what they say in `Forwarded` (RFC 7239) or `X-Forwarded-For`.
 ///
 /// Each proxy adds who it was asked by at the end, so only what a trusted one added is believed: from the end backwards,
-/// the first that is no trusted proxy is the client. What stands before that anybody can have written.
+/// the first that is no trusted proxy is the client. What stands before that anybody can have written; and so the whole of
+/// the header that the proxy passes on but does not write. Where the two say different things nothing is believed.
 package struct ProxyChain: Equatable, Sendable {
     private let trusted: [AddressRange]
 
@@ -14,9 +15,20 @@ package struct ProxyChain: Equatable, Sendable {
     }
 
     /// Where a request came from; a port of 0 stands for one that no proxy told.
-    package func client(remote: Endpoint?, forwarded: String?, forwardedFor: String?) -> Endpoint? {
+    package func client(
+        remote: Endpoint?,
+        forwarded: String?,
+        forwardedFor: String?
+    ) throws(ProxyFault) -> Endpoint? {
         guard let remote, isTrusted(remote) else { return remote }
-        let hops = forwarded.map(Self.hops(forwarded:)) ?? forwardedFor.map(Self.hops(forwardedFor:)) ?? []
+        let clients = [forwarded.map(Self.hops(forwarded:)), forwardedFor.map(Self.hops(forwardedFor:))].compactMap {
+            $0.map { client(behind: remote, $0) }
+        }
+        if let first = clients.first, let last = clients.last, first.host != last.host { throw ProxyFault() }
+        return clients.first ?? remote
+    }
+
+    private func client(behind remote: Endpoint, _ hops: [Endpoint?]) -> Endpoint {
         var client = remote
         for hop in hops.reversed() {
             // A proxy that hides its client, or writes nonsense, is as far as anybody can see.
@@ -57,4 +69,12 @@ package struct ProxyChain: Equatable, Sendable {
     private static func trimmed(_ text: some StringProtocol) -> String {
         String(text.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
     }
+}
+
+/// A proxy passes on one header that somebody else wrote beside its own.
+package struct ProxyFault: Error, Equatable, CustomStringConvertible {
+    package init() {}
+
+    package let description =
+        "Forwarded and X-Forwarded-For name different clients: the proxy has to take away the one that it does not write"
 }

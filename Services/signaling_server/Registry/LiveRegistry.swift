@@ -86,6 +86,8 @@ package final class LiveRegistry: Service {
     /// The operator takes a device out; where devices are enrolled, it needs a new key to come back.
     package func takeOut(_ id: RecordID) async throws {
         try now { state, _ in try state.takeOut(id) }
+        presence.rightsChanged()
+        if let device = id.device { mailboxes.rightsChanged(of: device) }
         try await writer.save()
     }
 
@@ -276,7 +278,8 @@ extension LiveRegistry {
     }
 
     package func revokeToken(_ name: String) async throws -> OperatorToken {
-        try await granting { access, now throws(AccessFault) in
+        defer { presence.rightsChanged() }
+        return try await granting { access, now throws(AccessFault) in
             let token = try access.revokeToken(name, at: now)
             return (token, .token(token))
         }

@@ -24,7 +24,7 @@ struct RegistryState: Sendable {
         self.registry.restore(kept.records, at: now)
         access = AccessTable(kept.grants)
         unsaved = UnsavedRecords(stored: kept.records.lazy.map(\.id))
-        replays = ReplayGuard(started: now.date)
+        replays = ReplayGuard(started: now.instant)
         run = String(UInt64(max(0, now.date.timeIntervalSince1970 * 1_000)), radix: 16)
         unsaved.granted(access.prune(at: now.date).map(RegistryChange.revoke))
     }
@@ -49,7 +49,7 @@ struct RegistryState: Sendable {
 
     /// A signature that was verified is used up.
     mutating func use(_ signer: RequestSigner, at now: Moment) throws(SignatureFault) {
-        try replays.received(signer, at: now.date)
+        try replays.received(signer, at: now)
     }
 
     mutating func register(
@@ -79,10 +79,19 @@ struct RegistryState: Sendable {
         at now: Moment
     ) throws -> DeviceRecord {
         try checkMembership(of: sender)
-        let record = try registry.heartbeat(id, from: sender, sessions: sessions, at: now)
+        let record = try registry.heartbeat(id, from: sender, sessions: visible(sessions, to: sender), at: now)
         unsaved.aged(id)
         revision += 1
         return record
+    }
+
+    /// What a device reports is shown to all who see it, who are not to hear of those that it does not see itself.
+    private func visible(_ sessions: SessionReport, to sender: RegistrySender) -> SessionReport {
+        guard let tag = sender.signer.flatMap({ access.member($0)?.tag }), let reported = sessions.sessions else {
+            return sessions
+        }
+        let view = DeviceView(tag: tag)
+        return SessionReport(reported.filter { registry.record(of: RecordID($0.key)).map(view.shows) ?? true })
     }
 
     mutating func remove(_ id: RecordID, from sender: RegistrySender) throws {

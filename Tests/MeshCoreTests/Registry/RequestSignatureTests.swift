@@ -3,6 +3,7 @@
 import Crypto
 import Foundation
 import MeshCore
+import NIOCore
 import Testing
 
 @Suite struct RequestSignatureTests {
@@ -196,32 +197,63 @@ import Testing
     }
 
     @Test func `a replayed one is refused for as long as it would count`() throws {
-        var guards = ReplayGuard(started: date)
+        var guards = ReplayGuard(started: moment().instant)
         let signer = try #require(try signer(headers()))
-        try guards.received(signer, at: date)
-        for offset in stride(from: 0.0, through: 60, by: 7.5) {
-            #expect(throws: SignatureFault.replayed) { try guards.received(signer, at: date + offset) }
+        try guards.received(signer, at: moment())
+        for offset in stride(from: Int64(0), through: 60_000, by: 7_500) {
+            #expect(throws: SignatureFault.replayed) { try guards.received(signer, at: moment(.milliseconds(offset))) }
         }
         let second = try #require(try self.signer(headers(nonce: "n2")))
-        try guards.received(second, at: date)
+        try guards.received(second, at: moment())
+    }
+
+    @Test func `a clock on the wall that jumps lets nothing come again, and shuts out nobody who signs by it`() throws {
+        var guards = ReplayGuard(started: moment().instant)
+        let signer = try #require(try signer(headers()))
+        try guards.received(signer, at: moment())
+        // Forth, with another request meanwhile, and back.
+        let forth = moment(.seconds(5), wall: 3_600)
+        try guards.received(try signed("n2", at: forth.date), at: forth)
+        #expect(throws: SignatureFault.replayed) { try guards.received(signer, at: moment(.seconds(10))) }
+
+        // Back, so that all times come again.
+        var back = ReplayGuard(started: moment().instant)
+        try back.received(signer, at: moment())
+        for minute in stride(from: Int64(60), through: 3_600, by: 60) {
+            let time = moment(.seconds(minute), wall: -3_600)
+            try back.received(try signed("\(minute)", at: time.date), at: time)
+        }
+        let again = moment(.seconds(3_601), wall: -3_600)
+        #expect(throws: SignatureFault.replayed) { try back.received(signer, at: again) }
     }
 
     @Test func `one from before the start is refused, as is one more than there is room for`() throws {
         let signer = try #require(try signer(headers()))
-        var late = ReplayGuard(started: date + 1)
-        #expect(throws: SignatureFault.expired) { try late.received(signer, at: date + 2) }
-        var sameSecond = ReplayGuard(started: date + 0.9)
-        try sameSecond.received(signer, at: date + 2)
+        var late = ReplayGuard(started: moment(.seconds(1)).instant)
+        #expect(throws: SignatureFault.expired) { try late.received(signer, at: moment(.seconds(2))) }
+        var sameSecond = ReplayGuard(started: moment(.milliseconds(900)).instant)
+        try sameSecond.received(signer, at: moment(.seconds(2)))
 
-        var small = ReplayGuard(started: date, maximum: 1)
-        try small.received(signer, at: date)
+        var small = ReplayGuard(started: moment().instant, maximum: 1)
+        try small.received(signer, at: moment())
         let second = try #require(try self.signer(headers(nonce: "n2")))
-        #expect(throws: SignatureFault.tooMany) { try small.received(second, at: date) }
-        try small.received(second, at: date + 120)
+        #expect(throws: SignatureFault.tooMany) { try small.received(second, at: moment()) }
+        try small.received(second, at: moment(.seconds(120)))
     }
 
-    private func headers(nonce: String = "n1") throws -> [String: String] {
-        try RequestSignature.headers(for: parts, key: key, at: date, nonce: nonce)
+    /// So long after the signatures were made, with a clock on the wall that was set by so many seconds.
+    private func moment(_ time: TimeAmount = .zero, wall: TimeInterval = 0) -> Moment {
+        let start = Moment(instant: .uptimeNanoseconds(1_000_000_000_000), date: date)
+        let moment = start + time
+        return Moment(instant: moment.instant, date: moment.date + wall)
+    }
+
+    private func headers(nonce: String = "n1", at time: Date? = nil) throws -> [String: String] {
+        try RequestSignature.headers(for: parts, key: key, at: time ?? date, nonce: nonce)
+    }
+
+    private func signed(_ nonce: String, at time: Date) throws -> RequestSigner {
+        try #require(try signer(headers(nonce: nonce, at: time), at: time))
     }
 
     private func signer(

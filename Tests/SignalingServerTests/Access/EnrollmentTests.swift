@@ -56,19 +56,42 @@ import signaling_server
         }
     }
 
-    @Test func `a stream ends soon for who may no longer read`() async throws {
-        try await run { server in
+    @Test func `a stream ends for who may no longer read before it is told more`() async throws {
+        try await run(keepAlive: .hours(1)) { server in
+            let secret = try await server.registry.makeKey(isReusable: true, tag: nil, life: 60).secret.text
+            try await server.enroll(key, with: secret).check()
             let token = try await server.registry.makeToken(tag: nil, life: 60)
-            let headers = [("Authorization", "Bearer \(token.secret.text)")]
-            var last: ServerSentEvent?
-            try await StreamReader.read(port: server.port, target: "/devices/watch", headers: headers) { _, events in
-                if events.contains(where: { $0.name == "synced" }) {
-                    _ = try await server.registry.revokeToken(token.token.hash.short)
-                }
-                last = events.last ?? last
-                return last?.name == "bye"
+            let bearer = [("Authorization", "Bearer \(token.secret.text)")]
+            let events = try await server.watched(headers: bearer) {
+                _ = try await server.registry.revokeToken(token.token.hash.short)
+                try await server.enroll(other, with: secret).check()
             }
-            #expect(last?.data == #"{"reason":"revoked"}"#)
+            #expect(events.last?.data == #"{"reason":"revoked"}"#)
+            #expect(!events.contains { $0.name == "joined" })
+
+            let mailbox = try server.signed(.signals(to: RecordID(of: key)), by: key)
+            let ended = try await server.watched(mailbox.target, headers: mailbox.headers.map { ($0.key, $0.value) }) {
+                try await server.registry.takeOut(RecordID(of: key))
+            }
+            #expect(ended.map(\.data) == [#"{"reason":"revoked"}"#])
+        }
+    }
+
+    @Test func `what a device reports tells those who see it of nobody else`() async throws {
+        try await run { server in
+            let home = try #require(DeviceTag("home"))
+            let tagged = try await server.registry.makeKey(isReusable: true, tag: home, life: 60).secret.text
+            let plain = try await server.registry.makeKey(isReusable: false, tag: nil, life: 60).secret.text
+            let (stranger, away) = (P256.Signing.PrivateKey(), P256.Signing.PrivateKey())
+            for (device, secret) in [(key, tagged), (other, tagged), (stranger, plain)] {
+                try await server.enroll(device, with: secret).check()
+            }
+            let sessions = Dictionary(
+                uniqueKeysWithValues: [other, stranger, away].map { (DeviceID(of: $0.publicKey), SessionPath.direct) }
+            )
+            let report = SignalingRequest.heartbeat(RecordID(of: key), sessions: SessionReport(sessions))
+            let seen = try await server.perform(server.signed(report, by: key)).record().sessions
+            #expect(Set(seen.keys) == Set([other, away].map { DeviceID(of: $0.publicKey) }))
         }
     }
 
@@ -131,11 +154,12 @@ import signaling_server
     private func run(
         store: any RegistryStore = MemoryStore(),
         maximum: Int = 100,
+        keepAlive: TimeAmount = .milliseconds(20),
         _ body: @Sendable @escaping (RunningServer) async throws -> Void
     ) async throws {
         var configuration = Configuration()
         configuration.enrollment = .keys
-        configuration.streams.keepAlive = .milliseconds(20)
+        configuration.streams.keepAlive = keepAlive
         try await RunningServer.run(configuration, store: store, maximum: maximum, body)
     }
 }
@@ -149,6 +173,25 @@ extension RunningServer {
     func enroll(_ key: P256.Signing.PrivateKey, with secret: String?) async throws -> SignalingAnswer {
         let registration = Registration(id: RecordID(of: key))
         return try await perform(signed(.register(registration, enrollmentKey: secret), by: key))
+    }
+
+    /// What a stream tells until it ends, when something happens that it is open for.
+    fileprivate func watched(
+        _ target: String = "/devices/watch",
+        headers: [(String, String)],
+        _ happens: () async throws -> Void
+    ) async throws -> [ServerSentEvent] {
+        var all: [ServerSentEvent] = []
+        var hasHappened = false
+        try await StreamReader.read(port: port, target: target, headers: headers, host: authority) { _, events in
+            all += events
+            if !hasHappened, target != "/devices/watch" || events.contains(where: { $0.name == "synced" }) {
+                hasHappened = true
+                try await happens()
+            }
+            return all.last?.name == "bye"
+        }
+        return all
     }
 
     fileprivate func read(_ target: String, token: String) async throws -> TestResponse {

@@ -64,6 +64,16 @@ import signaling_server
         }
     }
 
+    @Test func `what a reader was given no longer waits, also when it has left`() async throws {
+        try await run { server in
+            for number in 0..<64 { try await signal(server, .integer(number)).check() }
+            let first = try await listen(server, bob, count: 64)
+            try await signal(server, .integer(64)).check()
+            let next = try await listen(server, bob, count: 1, after: first.last?.id)
+            #expect(next.compactMap { ReceivedSignal($0)?.content } == [.integer(64)])
+        }
+    }
+
     @Test func `a signal is from a device that is here to one that can prove itself`() async throws {
         try await run { server in
             let request = SignalingRequest.signal(.null, to: RecordID(of: bob))

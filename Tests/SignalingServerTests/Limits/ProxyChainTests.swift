@@ -17,7 +17,8 @@ import signaling_server
         ("10.0.0.1:5", nil, "6.6.6.6, 192.0.2.60, 10.0.0.2", "192.0.2.60:0"),
         ("10.0.0.1:5", nil, "192.0.2.60:4711", "192.0.2.60:4711"),
         ("10.0.0.1:5", nil, "2001:db8::1", "[2001:db8::1]:0"),
-        ("10.0.0.1:5", "for=192.0.2.60", "6.6.6.6", "192.0.2.60:0"), ("10.0.0.1:5", nil, "evil\u{0}", "10.0.0.1:5"),
+        ("10.0.0.1:5", "for=192.0.2.60", "6.6.6.6, 192.0.2.60", "192.0.2.60:0"),
+        ("10.0.0.1:5", nil, "evil\u{0}", "10.0.0.1:5"),
         ("10.0.0.1:5", nil, nil, "10.0.0.1:5"),
         ("192.0.2.1:5", "for=127.0.0.1", "127.0.0.1", "192.0.2.1:5"),
     ]
@@ -45,8 +46,18 @@ import signaling_server
         client: String
     ) throws {
         let chain = ProxyChain(trusted: try #require(AddressRange.list("10.0.0.0/8,127.0.0.1")))
-        let found = chain.client(remote: Endpoint(remote), forwarded: forwarded, forwardedFor: forwardedFor)
+        let found = try chain.client(remote: Endpoint(remote), forwarded: forwarded, forwardedFor: forwardedFor)
         #expect(found == Endpoint(client))
+    }
+
+    @Test func `where two headers name different clients, neither is believed`() throws {
+        let chain = ProxyChain(trusted: try #require(AddressRange.list("10.0.0.0/8")))
+        #expect(throws: ProxyFault()) {
+            try chain.client(remote: Endpoint("10.0.0.1:5"), forwarded: "for=127.0.0.1", forwardedFor: "192.0.2.60")
+        }
+        let remote = Endpoint("192.0.2.1:5")
+        let stranger = try chain.client(remote: remote, forwarded: "for=1.2.3.4", forwardedFor: "6.6.6.6")
+        #expect(stranger == remote)
     }
 
     @Test func `a stranger's Forwarded says nothing, a proxy's is observed`() async throws {
