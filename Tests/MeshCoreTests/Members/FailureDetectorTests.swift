@@ -205,6 +205,39 @@ import Testing
         #expect(mastership.received(claim, from: mesh.ids[1]).isEmpty)
     }
 
+    @Test func `the highest number that is heard can still be refuted`() throws {
+        let mesh = try DetectorMesh(devices: 2, seed: 1)
+        let highest: UInt64 = (1 << 62) - 1
+        var detectors = mesh.ids.map { FailureDetector(ownID: $0, incarnation: 1) }
+        for one in 0..<2 { _ = detectors[one].connected(mesh.ids[1 - one], at: mesh.now) }
+        let suspect = WireMemberNews.with {
+            ($0.member, $0.state, $0.incarnation) = (.init(mesh.ids[0].bytes), .suspect, highest)
+        }
+        let probe = WireProbe.with { $0.news = [suspect] }
+        _ = detectors[1].received(probe, from: mesh.ids[0], at: mesh.now)
+        for case .send(.probe(let refutation), _) in detectors[0].received(probe, from: mesh.ids[1], at: mesh.now) {
+            _ = detectors[1].received(refutation, from: mesh.ids[0], at: mesh.now)
+        }
+        #expect(detectors[1].state(of: mesh.ids[0]) == .alive)
+    }
+
+    @Test func `the highest term that is heard is one that all can still agree on`() throws {
+        let mesh = try DetectorMesh(devices: 2, seed: 1)
+        let ids = mesh.ids.sorted()
+        let highest = WireMasterClaim.with { ($0.term, $0.master) = ((1 << 62) - 1, .init(ids[1].bytes)) }
+        var (low, high) = (Mastership(ownID: ids[0], term: 1 << 62), Mastership(ownID: ids[1], term: 3))
+        _ = low.started() + high.started() + low.changed(living: [ids[1]]) + high.changed(living: [ids[0]])
+        var claims = low.received(highest, from: ids[1]) + low.connected(ids[1])
+        while let claim = claims.popLast() {
+            switch claim {
+            case .broadcast(.masterClaim(let wire)), .send(.masterClaim(let wire), _):
+                _ = high.received(wire, from: ids[0])
+            case .broadcast, .send, .changed, .keep: break
+            }
+        }
+        #expect(high.claim?.master == ids[0] && high.claim == low.claim)
+    }
+
     private func agreed(_ mesh: DetectorMesh, _ seed: UInt64) throws -> Mastership.Claim {
         let claims = Set(mesh.survivors.map { mesh.claim(at: $0) })
         #expect(claims.count == 1, "seed \(seed): \(claims), \(Simulation.again(seed))")

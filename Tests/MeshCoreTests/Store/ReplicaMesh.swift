@@ -8,26 +8,35 @@ import SwiftProtobuf
 import TestSupport
 import Testing
 
-/// Replicas in memory, and between them connections that keep the order of what is said, until they break.
+/// Replicas in memory and in virtual time, and between them connections that keep the order of what is said, until they
+/// break.
+///
+/// It gives a replica what the agent would give it: of a connection that another has replaced nothing counts. So a
+/// replica hears nothing twice by the network's doing; but what it has heard by one connection it is told again by the
+/// next, in answers.
 struct ReplicaMesh {
-    private struct Link: Hashable {
-        let from: Int
-        let to: Int
-    }
+    private typealias Link = ReplicaConnections.Link
 
     let ids: [DeviceID]
     var generator: SeededGenerator
+    var connections: ReplicaConnections
     /// Entries that were delivered as answers.
     var delivered = 0
     private(set) var longestMessage = 0
+    /// Messages that came when their connection had been replaced.
+    private(set) var tooLate = 0
+    /// Entries that were delivered to who had them.
+    private(set) var repeated = 0
     /// Of each key the write that wins, of all that were acknowledged.
     private var written: [StoreKey: StoreEntry] = [:]
     private var replicas: [Replica<MemoryEntries>]
     /// How far each replica's clock is from the true time, in milliseconds.
     private var skews: [Int64]
-    private var links: [Link: [WirePeerMessage.OneOf_Body]] = [:]
+    /// By which connection each replica speaks with another, as far as it has seen.
+    private var ends: [Link: Int] = [:]
+    /// Which replicas can reach each other; nil for all.
+    private var sides: [Int]?
     private var timers: [NIODeadline?]
-    private(set) var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
     init(replicas count: Int, seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
@@ -36,12 +45,14 @@ struct ReplicaMesh {
             return try DeviceID(of: P256.Signing.PrivateKey(rawRepresentation: secret).publicKey)
         }
         replicas = try ids.map { try Replica(ownID: $0, storage: MemoryEntries()) }
-        skews = ids.map { _ in Int64.random(in: -30_000...30_000, using: &generator) }
+        skews = ids.map { _ in Self.skew(&generator) }
         timers = ids.map { _ in nil }
+        connections = ReplicaConnections(seed: generator.next())
         self.generator = generator
     }
 
-    var isQuiet: Bool { links.values.allSatisfy(\.isEmpty) }
+    var now: NIODeadline { connections.now }
+    var isQuiet: Bool { connections.isQuiet }
     var isConverged: Bool {
         replicas.allSatisfy { $0.versions == replicas[0].versions && living($0) == living(replicas[0]) }
     }
@@ -65,34 +76,55 @@ struct ReplicaMesh {
         perform(try replicas[replica].received(push, from: ids[other], at: moment(of: replica)), by: replica)
     }
 
-    /// The process ends, and starts with what its disk has.
+    mutating func digest(_ digest: WireStoreDigest, to replica: Int, from other: Int) throws {
+        perform(try replicas[replica].received(digest, from: ids[other], at: moment(of: replica)), by: replica)
+    }
+
+    /// The process ends, and starts with what its disk has: all that it acknowledged.
+    ///
+    /// What it said last is lost, and its clock may have been set.
     mutating func restart(_ replica: Int, with storage: MemoryEntries? = nil) throws {
-        disconnect(replica)
+        connections.crash(replica, among: ids.count)
+        ends = ends.filter { $0.key.from != replica }
         let storage = storage ?? replicas[replica].storage
         replicas[replica] = try Replica(ownID: ids[replica], storage: storage)
         timers[replica] = nil
+        skews[replica] = Self.skew(&generator)
+    }
+
+    private static func skew(_ generator: inout SeededGenerator) -> Int64 {
+        Int64.random(in: -30_000...30_000, using: &generator)
     }
 }
 
 // Connections.
 extension ReplicaMesh {
+    /// Both ends see it at once.
     mutating func connect(_ one: Int, _ other: Int) {
-        guard links[Link(from: one, to: other)] == nil else { return }
-        for link in [Link(from: one, to: other), Link(from: other, to: one)] { links[link] = [] }
-        for (replica, peer) in [(one, other), (other, one)] {
-            perform(attempt { try replicas[replica].opened(ids[peer], at: moment(of: replica)) }, by: replica)
-        }
+        let link = Link(from: one, to: other)
+        guard canReach(link), !isConnected(link) else { return }
+        let connection = connections.begin(link)
+        for end in [link, link.reversed] { opened(connection, at: end) }
     }
 
     mutating func connectAll() {
         for one in ids.indices { for other in ids.indices where one < other { connect(one, other) } }
     }
 
+    /// A new connection, beside another if there is one: each end goes over to it when it sees it.
+    mutating func reconnect(_ one: Int, _ other: Int) {
+        let link = Link(from: one, to: other)
+        guard canReach(link) else { return }
+        let connection = connections.begin(link)
+        for link in [link, link.reversed] { connections.say(.opened, by: connection, link) }
+    }
+
+    /// Both ends see it at once, and what was under way is lost.
     mutating func disconnect(_ one: Int, _ other: Int) {
-        guard links[Link(from: one, to: other)] != nil else { return }
-        for link in [Link(from: one, to: other), Link(from: other, to: one)] { links[link] = nil }
-        for (replica, peer) in [(one, other), (other, one)] {
-            perform(attempt { try replicas[replica].closed(ids[peer], at: moment(of: replica)) }, by: replica)
+        let link = Link(from: one, to: other)
+        connections.end(link)
+        for end in [link, link.reversed] {
+            if let connection = ends[end] { closed(connection, at: end) }
         }
     }
 
@@ -104,11 +136,66 @@ extension ReplicaMesh {
         for replica in ids.indices { disconnect(replica) }
     }
 
-    /// Delivers one message, of whichever connection the seed says.
+    /// Each end sees it later, and what was said before may still come.
+    mutating func cut(_ one: Int, _ other: Int) {
+        connections.cut(Link(from: one, to: other))
+    }
+
+    /// Splits the network; connections over the split break.
+    mutating func split(_ sides: [Int]) {
+        self.sides = sides
+        for one in ids.indices {
+            for other in ids.indices where one < other && sides[one] != sides[other] { cut(one, other) }
+        }
+    }
+
+    mutating func heal() { sides = nil }
+
+    private func canReach(_ link: Link) -> Bool { sides.map { $0[link.from] == $0[link.to] } ?? true }
+
+    /// Whether both ends have the same connection, and it is not broken.
+    private func isConnected(_ link: Link) -> Bool {
+        guard let connection = ends[link], ends[link.reversed] == connection else { return false }
+        return connections.isWhole(connection)
+    }
+
+    /// A replica, the end's `from`, sees a connection with its `to`.
+    private mutating func opened(_ connection: Int, at end: Link) {
+        if let old = ends[end] {
+            // Of two that were begun at once one stays, the same at both ends.
+            guard old < connection else { return }
+            connections.finish(old, by: end)
+            closed(old, at: end)
+        }
+        ends[end] = connection
+        perform(attempt { try replicas[end.from].opened(ids[end.to], at: moment(of: end.from)) }, by: end.from)
+    }
+
+    private mutating func closed(_ connection: Int, at end: Link) {
+        // Of one that was replaced it is no news.
+        guard ends[end] == connection else { return }
+        ends[end] = nil
+        perform(attempt { try replicas[end.from].closed(ids[end.to], at: moment(of: end.from)) }, by: end.from)
+    }
+}
+
+// Time.
+extension ReplicaMesh {
+    /// Delivers what comes next; before it, timers have fired that are due by then.
     mutating func deliverOne() {
-        let busy = links.filter { !$0.value.isEmpty }.keys.sorted { ($0.from, $0.to) < ($1.from, $1.to) }
-        guard let link = busy.randomElement(using: &generator), let body = links[link]?.removeFirst() else { return }
-        perform(attempt { try received(body, link) }, by: link.to)
+        while let due = nextTimer, let next = connections.next, due < next { _ = passTime() }
+        guard let arrival = connections.takeNext() else { return }
+        let end = arrival.link.reversed
+        switch arrival.news {
+        case .opened: opened(arrival.connection, at: end)
+        case .closed: closed(arrival.connection, at: end)
+        case .said(let body):
+            if ends[end] == arrival.connection {
+                perform(attempt { try received(body, arrival.link) }, by: end.from)
+            } else {
+                tooLate += 1
+            }
+        }
     }
 
     mutating func deliverAll() {
@@ -123,10 +210,10 @@ extension ReplicaMesh {
         }
     }
 
-    /// False if nothing is due.
+    /// Until a timer is due, and nothing comes meanwhile, as late as it may be; false if none is set.
     mutating func passTime() -> Bool {
-        guard let due = timers.compactMap(\.self).min() else { return false }
-        now = max(now, due)
+        guard let due = nextTimer else { return false }
+        connections.wait(until: due)
         for replica in ids.indices {
             guard let timer = timers[replica], timer <= now else { continue }
             timers[replica] = nil
@@ -134,6 +221,8 @@ extension ReplicaMesh {
         }
         return true
     }
+
+    private var nextTimer: NIODeadline? { timers.compactMap(\.self).min() }
 }
 
 extension ReplicaMesh {
@@ -145,13 +234,25 @@ extension ReplicaMesh {
         switch body {
         case .storeDigest(let digest): return try replicas[link.to].received(digest, from: peer, at: moment)
         case .storeRequest(let request): return try replicas[link.to].received(request, from: peer)
-        case .storePush(let push): return try replicas[link.to].received(push, from: peer, at: moment)
+        case .storePush(let push):
+            repeated += known(push.writers, by: link.to)
+            return try replicas[link.to].received(push, from: peer, at: moment)
         case .storeAnswer(let answer):
             delivered += answer.writers.reduce(0) { $0 + $1.entries.count }
+            repeated += known(answer.writers, by: link.to)
             return try replicas[link.to].received(answer, from: peer, at: moment)
         case .greeting, .heartbeat, .heartbeatAnswer, .acknowledgement, .goodbye, .resume, .probe, .probeAnswer,
             .masterClaim:
             return []
+        }
+    }
+
+    /// How many of the entries a replica has already.
+    private func known(_ writers: [WireStoreWriter], by replica: Int) -> Int {
+        writers.reduce(0) { count, group in
+            guard let writer = DeviceID(bytes: group.writer) else { return count }
+            let version = replicas[replica].versions[writer]
+            return count + group.entries.count { $0.sequence <= version }
         }
     }
 
@@ -162,7 +263,9 @@ extension ReplicaMesh {
                 guard let to = ids.firstIndex(of: id) else { continue }
                 let size: [UInt8]? = try? WirePeerMessage.with { $0.body = body }.serializedBytes()
                 longestMessage = max(longestMessage, size?.count ?? 0)
-                links[Link(from: replica, to: to)]?.append(body)
+                let link = Link(from: replica, to: to)
+                guard let connection = ends[link] else { continue }
+                connections.say(.said(body), by: connection, link)
             case .changed(let entry):
                 let rival = written[entry.key]
                 let wins = rival.map { ($0.time, $0.writer) < (entry.time, entry.writer) } ?? true

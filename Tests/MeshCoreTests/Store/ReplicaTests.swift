@@ -90,6 +90,40 @@ import Testing
         #expect(try mesh.values(of: "c") == ["three", "three"])
     }
 
+    @Test func `a peer that names as many others as there may be stops nobody who comes after them`() throws {
+        var mesh = try Mesh(replicas: 3, seed: 9)
+        mesh.connect(0, 1)
+        mesh.settle()
+        let names = (0..<StoreLimits.writers).map { number in
+            let first = [UInt8(number >> 8), UInt8(number & 0xFF), 0, 0, 0, 0]
+            return Data(first + [0x80, 0, 0x80] + [UInt8](repeating: 7, count: 7))
+        }
+        try mesh.digest(.with { $0.replicas = names }, to: 0, from: 1)
+        mesh.connect(0, 2)
+        mesh.settle()
+        try mesh.write("far", to: "key", at: 2)
+        mesh.settle()
+        #expect(try mesh.values(of: "key") == ["far", "far", "far"])
+        // And it can go and come again.
+        mesh.disconnectAll()
+        mesh.connectAll()
+        mesh.settle()
+        #expect(mesh.isConverged)
+    }
+
+    @Test func `a peer that claims all numbers of a writer takes none from it`() throws {
+        var mesh = try Mesh(replicas: 2, seed: 10)
+        mesh.connectAll()
+        try mesh.write("one", to: "a", at: 0)
+        mesh.settle()
+        let all = WireStoreVersion.with { ($0.writer, $0.sequence) = (Data(mesh.ids[0].bytes), UInt64(Int64.max)) }
+        try mesh.digest(.with { $0.versions = [all] }, to: 0, from: 1)
+        mesh.settle()
+        try mesh.write("two", to: "a", at: 0)
+        mesh.settle()
+        #expect(try mesh.values(of: "a") == ["two", "two"])
+    }
+
     @Test func `a clock that is more than a day ahead is not followed`() throws {
         var clock = HybridClock()
         let now: UInt64 = 1_700_000_000_000

@@ -54,12 +54,15 @@ extension FailureDetector {
         return suspicion.since + (shortest + extra) * Int64(1 + strain / 4)
     }
 
-    /// No device counts so far, and whoever says so wants to leave the device that it is about no higher one.
+    /// No device counts so far, and whoever says so wants to leave the device that it is about no higher one; which a
+    /// refutation may go beyond.
     private static let limit: UInt64 = 1 << 62
+    private static let refutationLimit: UInt64 = 1 << 63
 
     mutating func heard(_ news: [WireMemberNews], from id: DeviceID, at now: NIODeadline) -> [Action] {
         news.prefix(Gossip.most).flatMap { item -> [Action] in
-            guard let member = DeviceID(bytes: item.member), item.incarnation < Self.limit else { return [] }
+            let limit = item.state == .alive ? Self.refutationLimit : Self.limit
+            guard let member = DeviceID(bytes: item.member), item.incarnation < limit else { return [] }
             if member == ownID { return refute(item, from: id) }
             return heard(item, of: member, from: id, at: now)
         }
@@ -81,7 +84,8 @@ extension FailureDetector {
             gossip.add(id, members[id]?.news(of: id, by: ownID))
             return member.state == .alive ? [] : [.changed(id, .alive)]
         case .suspect:
-            return suspect(id, incarnation: news.incarnation, by: DeviceID(bytes: news.by) ?? teller, at: now)
+            let suspector = DeviceID(bytes: news.by).flatMap { members[$0] == nil ? nil : $0 }
+            return suspect(id, incarnation: news.incarnation, by: suspector ?? teller, at: now)
         case .dead:
             // A connection that lives says otherwise: then it is only a suspicion, which the device can refute.
             guard member.state != .dead, news.incarnation >= member.incarnation else { return [] }

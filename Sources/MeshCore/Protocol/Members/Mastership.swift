@@ -31,12 +31,13 @@ package struct Mastership: Equatable, Sendable {
     /// Whom the others follow, as they said last.
     private var followed: [DeviceID: Claim] = [:]
 
-    /// No device counts so far, and whoever says so wants to leave the others no higher term.
+    /// No device counts so far, and whoever says so wants to leave the others no higher term: the last but this one counts
+    /// for all of them.
     private static let limit: UInt64 = 1 << 62
 
     /// `term` is the newest that the disk knows.
     package init(ownID: DeviceID, term: UInt64) {
-        (self.ownID, newest) = (ownID, Claim(term: term, master: ownID))
+        (self.ownID, newest) = (ownID, Claim(term: min(term, Self.limit - 1), master: ownID))
     }
 
     /// The devices that are alive and follow the same master, this one included.
@@ -85,7 +86,7 @@ extension Mastership {
     }
 
     private mutating func claimAnew() -> [Action] {
-        let term = newest.term + 1
+        let term = min(newest.term + 1, Self.limit - 1)
         return [.keep(term: term)] + follow(Claim(term: term, master: ownID))
     }
 

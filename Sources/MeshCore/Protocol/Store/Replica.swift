@@ -44,7 +44,10 @@ package struct Replica<Storage: EntryStorage> {
     package internal(set) var versions: VersionVector
     var clock: HybridClock
     /// The other devices that have a replica, and what they had when they last said so.
+    ///
+    /// Beside those that the storage knows, peers for which there was no room any more, while they are here.
     var replicas: [DeviceID: VersionVector] = [:]
+    var visitors: Set<DeviceID> = []
     var peers: Set<DeviceID> = []
     var request: Request?
     var lastNumber: UInt64 = 0
@@ -115,19 +118,24 @@ extension Replica {
     package mutating func opened(_ peer: DeviceID, at now: Moment) throws -> [Action] {
         peers.insert(peer)
         try know([peer])
+        if replicas[peer] == nil {
+            visitors.insert(peer)
+            replicas[peer] = VersionVector()
+        }
         return [.send(.storeDigest(digest), to: peer)]
     }
 
     package mutating func closed(_ peer: DeviceID, at now: Moment) throws -> [Action] {
         peers.remove(peer)
         slow.remove(peer)
+        if visitors.remove(peer) != nil { replicas[peer] = nil }
         if request?.peer == peer { request = nil }
         return ask(at: now.deadline)
     }
 
     package mutating func received(_ digest: WireStoreDigest, from peer: DeviceID, at now: Moment) throws -> [Action] {
         guard peers.contains(peer) else { return [] }
-        let theirs = try VersionVector(digest.versions)
+        let theirs = try believed(VersionVector(digest.versions))
         try know(Self.ids(digest.replicas))
         replicas[peer] = theirs
         try buryTombstones()
@@ -151,7 +159,7 @@ extension Replica {
         // One that came too late: it has been asked for again.
         guard var request, request.peer == peer, request.number == answer.number else { return [] }
         let isFirst = request.through == nil
-        let through = try isFirst ? VersionVector(answer.through) : request.through
+        let through = try isFirst ? believed(VersionVector(answer.through)) : request.through
         request.through = through
         request.until = now.deadline + timing.request
         let entries = try [StoreEntry](answer.writers)

@@ -7,7 +7,19 @@ import SwiftProtobuf
 // What the machine makes of it.
 extension Replica {
     var digest: WireStoreDigest {
-        .with { ($0.versions, $0.replicas) = (versions.wire, replicas.keys.sorted().map(\.wire)) }
+        .with {
+            $0.versions = versions.wire
+            $0.replicas = replicas.keys.filter { !visitors.contains($0) }.sorted().map(\.wire)
+        }
+    }
+
+    /// What another says of this device's own writes may tell of some that a lost disk has forgotten; but not of so many
+    /// that no number is left for the next.
+    func believed(_ theirs: VersionVector) -> VersionVector {
+        guard theirs[ownID] > UInt64(Int64.max) / 2 else { return theirs }
+        var believed = theirs
+        believed.lower(ownID, to: versions[ownID])
+        return believed
     }
 
     static func ids(_ wire: [Data]) throws(StoreViolation) -> [DeviceID] {
@@ -22,7 +34,8 @@ extension Replica {
 
     /// Tombstones wait for these devices.
     mutating func know(_ ids: [DeviceID]) throws {
-        let strangers = ids.filter { $0 != ownID && replicas[$0] == nil }.prefix(StoreLimits.writers - replicas.count)
+        let room = StoreLimits.writers - (replicas.count - visitors.count)
+        let strangers = ids.filter { $0 != ownID && replicas[$0] == nil }.prefix(max(0, room))
         if strangers.isEmpty { return }
         var change = StoreChange()
         change.replicas = Array(strangers)

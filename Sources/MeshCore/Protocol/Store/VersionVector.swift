@@ -17,6 +17,10 @@ package struct VersionVector: Equatable, Sendable {
         if sequence > self[writer] { versions[writer] = sequence }
     }
 
+    mutating func lower(_ writer: DeviceID, to sequence: UInt64) {
+        versions[writer] = sequence == 0 ? nil : min(sequence, self[writer])
+    }
+
     package mutating func merge(_ other: VersionVector) {
         for (writer, sequence) in other.versions { raise(writer, to: sequence) }
     }
