@@ -19,7 +19,6 @@ actor Agent {
         let link: PeerLink
         let name: String
         let since: NIODeadline
-        var roundTrip: TimeAmount?
     }
 
     /// A program that asked for something and waits for the end of the answer.
@@ -28,6 +27,8 @@ actor Agent {
         /// It is told the changes of the keys that begin so.
         var watched: String?
         var failure: ProgramFailure?
+        /// A text that it sent waits for a device that is away.
+        var isKeptOnly = false
     }
 
     /// How far the agent is on its way out.
@@ -47,6 +48,8 @@ actor Agent {
     let logger: Logger
     var table: PeerTable
     var sightings: SightingTable
+    /// The table of peers has not been told what the sightings say.
+    var owesWhereabouts = false
     var replica: Replica<SQLiteEntries>
     /// What became of the last dials.
     var dialMemory = DialMemory()
@@ -65,6 +68,8 @@ actor Agent {
     var peers: [Int: Peer] = [:]
     /// Those that speak by WebSocket.
     var webPeers: [Int: WebPeer] = [:]
+    /// Peers of the earlier p2p program, and until when they are known.
+    var earlierPeers: [EarlierPeer: NIODeadline] = [:]
     var sessions: [DeviceID: Session]
     let disk: AgentDisk
     var programs: [Int: Program] = [:]
@@ -180,6 +185,7 @@ struct AgentTimers {
 extension Agent {
     private func handle(_ event: AgentEvent) {
         let now = NIODeadline.now()
+        if case .discovered = event {} else if owesWhereabouts { whereaboutsChanged(at: now) }
         switch event {
         case .peer(let event): handle(event, at: now)
         case .timerFired: timerFired(at: now)
@@ -218,6 +224,7 @@ extension Agent {
 extension Agent {
     private func settle() {
         let now = NIODeadline.now()
+        if owesWhereabouts { whereaboutsChanged(at: now) }
         runErrands(at: now)
         runScript(at: now)
         settlePrograms()
@@ -272,7 +279,10 @@ extension Agent {
             return leave(at: .now())
         }
         let notes = results.takeNotes()
-        if !notes.isEmpty { onDisk { try disk.unsynced.note(notes) } }
+        if !notes.isEmpty, onDisk({ try disk.unsynced.note(notes) }) != nil {
+            // What is not noted is not acknowledged: it comes again, or the next time does for it.
+            return results.wereNotNoted(notes)
+        }
         for (id, number) in results.takeAcknowledgements() {
             link(to: id)?.send([.with { $0.acknowledgement = .with { $0.number = number } }])
         }

@@ -95,13 +95,19 @@ extension Agent {
         scriptFailure = ProgramFailure(kind, "not all that the input asks for was done: \(reason)")
     }
 
+    /// What was told is no failure, but not what was asked for either.
+    private static let keptOnly = ControlReply.failed(
+        reason: "not all has arrived: what is kept arrives later",
+        code: ProgramFailure.Kind.tryAgain.rawValue
+    )
+
     /// Takes leave of the programs that have got all of their answer.
     func settlePrograms() {
         for (number, program) in programs {
             if let failure = program.failure {
                 program.client.reply(.failed(reason: failure.description, code: failure.kind.rawValue))
             } else if program.watched == nil, !outbox.holdsAny(of: .program(number)) {
-                program.client.reply(.done)
+                program.client.reply(program.isKeptOnly ? Self.keptOnly : .done)
             } else {
                 continue
             }
@@ -169,8 +175,16 @@ extension Agent {
         return directory
     }
 
+    /// What a device is called: as it was seen, or where that says nothing as it said when it was met.
+    static func name(of id: DeviceID, seen: String?, met: String?) -> String {
+        if let seen, seen != id.short { return seen }
+        return met ?? id.short
+    }
+
     private var newDirectory: Directory {
-        let known = table.known.map { Directory.Entry(id: $0.key, name: $0.value.name) }
+        let known = table.known.map { id, device in
+            Directory.Entry(id: id, name: Self.name(of: id, seen: device.name, met: sessions[id]?.name))
+        }
         let met = sessions.filter { table.known[$0.key] == nil }.map {
             Directory.Entry(id: $0.key, name: $0.value.name)
         }

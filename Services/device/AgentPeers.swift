@@ -29,12 +29,14 @@ extension Agent {
         case .webKnock(let knock): knock.decision.succeed(mayTalk(knock))
         case .webOpened(let peer): webOpened(peer)
         case .webText(let number, let text):
-            if let peer = webPeers[number] { show(Wording.text(text, from: peer.name)) }
+            guard let peer = webPeers[number] else { return }
+            show(Wording.text(text, from: peer.name))
+            // What is shown is so before anything else is dealt with.
+            if results.isMuch { deliverResults() }
+            peer.taken(text.utf8.count)
         case .webClosed(let number): webClosed(number)
         case .asked(let request, let answer): answer(self.answer(to: request))
-        case .answered(let token, let connection, let time):
-            peers[connection]?.roundTrip = time
-            if let token { answered(token, in: time) }
+        case .answered(let token, let time): answered(token, in: time)
         case .unanswered(let token):
             if let errand = outbox.settled(token) { report(errand, "the connection ended") }
         case .ended(let connection, let end):
@@ -114,13 +116,15 @@ extension Agent {
         case .sighted(let sighting):
             guard sighting.id != settings.id else { return }
             switch sightings.seen(sighting, at: now) {
-            case .found, .moved: whereaboutsChanged(at: now)
+            // Many may come at once: the table is told of them together.
+            case .found, .moved: owesWhereabouts = true
             case .restarted:
                 whereaboutsChanged(at: now)
                 perform(table.restarted(sighting.id, at: now), at: now)
             case .renewed: break
             case .refused: logger.debug("The table of devices is full", metadata: ["passed over": "\(sighting.id)"])
             }
+        case .metEarlier(let peer): met(peer, at: now)
         case .progress(let asked, let total, let found):
             guard settings.isInteractive || asked == total else { return }
             if let text = scanTelling.text(asked: asked, of: total, found: found, at: now) { show(text) }
@@ -130,6 +134,7 @@ extension Agent {
     }
 
     func whereaboutsChanged(at now: NIODeadline) {
+        owesWhereabouts = false
         perform(table.listed(sightings.whereabouts, at: now), at: now)
     }
 

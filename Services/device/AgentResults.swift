@@ -29,6 +29,11 @@ struct AgentResults {
         (notes, acknowledgements) = ([:], [:])
     }
 
+    /// They could not be kept; newer ones count for them.
+    mutating func wereNotNoted(_ notes: [DeviceID: ReceivedTexts]) {
+        self.notes.merge(notes) { new, _ in new }
+    }
+
     mutating func note(_ received: ReceivedTexts, from id: DeviceID) {
         notes[id] = received
     }

@@ -17,6 +17,8 @@ extension Agent {
         var lastSeen: Int64
         /// Nil while the device is away.
         var connection: Int?
+        /// Why the disk does not have the texts that wait, where it doesn't.
+        var keepingFault: String?
     }
 
     /// The sessions as the disk has them.
@@ -139,7 +141,7 @@ extension Agent {
             case .show(let text): show(Wording.text(text, from: name))
             case .note(let received): results.note(received, from: id)
             case .acknowledge(let number): results.acknowledge(number, to: id)
-            case .keep(let texts): onDisk { try disk.synced.keep(texts, for: id) }
+            case .keep(let texts): sessions[id]?.keepingFault = onDisk { try disk.synced.keep(texts, for: id) }
             case .delivered(let tokens): delivered(tokens, to: id)
             }
         }
@@ -183,16 +185,38 @@ extension Agent {
             fail("not sent to \(errand.target.name): too much waits for it already", for: errand.asker)
         } else if sessions[id]?.machine.isOpen == false {
             _ = outbox.settled(errand.token)
-            tellKept(errand)
+            if let fault = sessions[id]?.keepingFault {
+                sessions[id]?.machine.withdrew()
+                fail("not kept for \(errand.target.name), which is away: \(fault)", .inputOutput, for: errand.asker)
+            } else {
+                tellKept(errand)
+            }
         }
     }
 
     func tellKept(_ errand: Outbox.Errand) {
+        if let fault = errand.target.id.flatMap({ sessions[$0]?.keepingFault }) {
+            let reason = "\(errand.target.name) is away, and the text waits in memory alone: \(fault)"
+            return fail(reason, .inputOutput, for: errand.asker)
+        }
         let json = JSON.object(["kept": .string(errand.target.name)])
         let text = "\(errand.target.name) is away: the text is kept until it is back"
         answer(Answer(text: text, json: json), to: errand.asker)
-        if errand.asker == .prompt { scriptFailed(.tryAgain, text) }
+        switch errand.asker {
+        case .prompt: scriptFailed(.tryAgain, text)
+        case .program(let number): programs[number]?.isKeptOnly = true
+        }
     }
 
-    func onDisk(_ body: () throws -> Void) { do { try body() } catch { show("* the disk: \(error)") } }
+    /// Does what is to be on the disk; what stopped it, if anything did, is shown.
+    @discardableResult
+    func onDisk(_ body: () throws -> Void) -> String? {
+        do {
+            try body()
+            return nil
+        } catch {
+            show("* the disk: \(error)")
+            return "the disk: \(error)"
+        }
+    }
 }

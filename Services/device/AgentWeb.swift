@@ -7,12 +7,32 @@ import SwiftProtobuf
 
 // What the earlier programs say on the device's port.
 extension Agent {
-    /// Who proves an id may talk under that id, if it is known; who proves none, where that is allowed.
+    /// Who is known may talk: under the id that it proves, or where that is allowed the one that it names.
     func mayTalk(_ knock: WebKnock) -> Bool {
-        guard UUID(uuidString: knock.peerID) != nil, phase == .running else { return false }
-        guard let device = knock.device else { return settings.allowsPlaintextPeers }
-        guard DeviceID(knock.peerID) == device, settings.policy.allowed?.contains(device) ?? true else { return false }
-        return table.known[device] != nil || sessions[device] != nil
+        guard let uuid = UUID(uuidString: knock.peerID), phase == .running, webPeers.count < Self.mostWebPeers else {
+            return false
+        }
+        let named = DeviceID(knock.peerID)
+        if knock.device == nil {
+            guard settings.allowsPlaintextPeers else { return false }
+            let isThere = earlierPeers.contains { $0.key.id == uuid.uuidString.lowercased() && $0.value > .now() }
+            if isThere, settings.policy.allowed == nil { return true }
+        } else if named != knock.device {
+            return false
+        }
+        guard let named, settings.policy.allowed?.contains(named) ?? true else { return false }
+        return table.known[named] != nil || sessions[named] != nil
+    }
+
+    private static let mostWebPeers = 64
+
+    /// A peer of the earlier program has announced itself; it does so each 20 s.
+    func met(_ peer: EarlierPeer, at now: NIODeadline) {
+        if earlierPeers[peer] == nil, earlierPeers.count >= settings.policy.devices {
+            earlierPeers = earlierPeers.filter { $0.value > now }
+        }
+        guard earlierPeers[peer] != nil || earlierPeers.count < settings.policy.devices else { return }
+        earlierPeers[peer] = now + AnnouncementSource.period * 3
     }
 
     func webOpened(_ peer: WebPeer) {

@@ -46,6 +46,9 @@ struct DeviceService: Service {
         let listener = try await listen(with: transport)
         let bound = Self.endpoint(of: listener) ?? Endpoint(host: "127.0.0.1", port: 0)
         guard let bound else { throw ProgramFailure(.ourFault, "the listener has no address") }
+        // Whom this device hears by IPv6 is to reach it that way, too.
+        let beside = bound.host == "0.0.0.0" && configuration.discovery.isOnNetwork
+        let listener6 = beside ? await transport.listenByIPv6(bound.port) : nil
         let registry = try configuration.signaling.map { try registryLink(at: $0, bound, inbox, on: loop) }
         let discovery = try await discoveryTask(bound, inbox).open(on: loop)
         let control = try await ControlServer.open(at: directory.file(ControlLimits.socket), inbox: inbox, on: loop)
@@ -59,7 +62,7 @@ struct DeviceService: Service {
                 let failure = await agent.run()
                 group.cancelAll()
                 console.close()
-                for port in [listener, control] { try? await port.close().get() }
+                for port in [listener, listener6, control] { try? await port?.close().get() }
                 return failure
             }
         } onGracefulShutdown: {

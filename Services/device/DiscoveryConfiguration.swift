@@ -11,7 +11,8 @@ struct DiscoveryConfiguration: Equatable, Sendable {
         /// Nil for the usual ones.
         var address: String?
         var port = Announcement.port
-        var interface: String?
+        /// None stand for all.
+        var interfaces: Set<String> = []
         var period = AnnouncementSource.period
     }
 
@@ -66,16 +67,16 @@ extension DiscoveryConfiguration {
     private mutating func readAnnouncing(_ options: DiscoveryOptions, from settings: inout Settings) {
         let address = settings.value("explorer.multicast.address", flag: options.multicastGroup)
         let port: UInt16? = settings.value("explorer.multicast.port", flag: options.multicastPort)
-        let interface: String? = settings.value("explorer.multicast.interface-name", flag: options.multicastInterface)
+        let interfaces = settings.values("explorer.multicast.interface-name", flags: options.multicastInterfaces)
         let explorerPeriod = settings.value("explorer.period", flag: options.announcePeriod)
         let period = explorerPeriod ?? TimeSpan(AnnouncementSource.period)
         let amount = Self.checked(period, "explorer.period", &settings)
         let isAsked = settings.value("multicast", flag: options.multicast ? true : nil, default: false)
-        if isAsked || address != nil || port != nil || interface != nil {
+        if isAsked || address != nil || port != nil || !interfaces.isEmpty {
             multicast = Announcing(
                 address: address?.text,
                 port: port ?? Announcement.port,
-                interface: interface,
+                interfaces: Set(interfaces),
                 period: amount
             )
         }

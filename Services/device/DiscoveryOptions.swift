@@ -21,8 +21,11 @@ struct DiscoveryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The group's port (default: \(Announcement.port)).", valueName: "port"))
     var multicastPort: UInt16?
 
-    @Option(help: ArgumentHelp("The one interface to use (default: all).", valueName: "name"))
-    var multicastInterface: String?
+    @Option(
+        name: .customLong("multicast-interface"),
+        help: ArgumentHelp("An interface to use (default: all); may be given several times.", valueName: "name")
+    )
+    var multicastInterfaces: [String] = []
 
     @Flag(
         help:

@@ -31,6 +31,10 @@ struct DiscoveryTask: Sendable {
     /// Those that are open afterwards.
     func open(on loop: any EventLoop) async throws -> [DiscoveryReport] {
         var reports: [DiscoveryReport] = []
+        let missing = (configuration.multicast?.interfaces ?? []).subtracting(NetworkInterface.all().map(\.name))
+        for name in missing.sorted() {
+            logger.warning("There is no such interface; it is used when there is", metadata: ["interface": "\(name)"])
+        }
         for way in ways {
             do {
                 let port = try await DiscoveryPort.open(way.source, on: way.medium, loop: loop) {
@@ -74,7 +78,7 @@ struct DiscoveryTask: Sendable {
             Way(
                 name: "multicast \(group)",
                 source: AnnouncementSource(announcement, period: announcing.period),
-                medium: .multicast(group: group, port: announcing.port, interface: announcing.interface),
+                medium: .multicast(group: group, port: announcing.port, interfaces: announcing.interfaces),
                 settings: index == 0 ? "--multicast-group or --multicast-port" : nil
             )
         }

@@ -25,7 +25,7 @@ struct PeerRow {
         for row in rows {
             table.add([
                 row.state, row.id.short, row.name.printable, row.path ?? "-",
-                row.peer?.roundTrip.map(Wording.roundTrip) ?? "-",
+                row.peer?.link.traffic.roundTrip.map(Wording.roundTrip) ?? "-",
                 row.peer.map { Wording.bytes($0.link.traffic.sent) } ?? "-",
                 row.peer.map { Wording.bytes($0.link.traffic.received) } ?? "-",
                 row.peer.map { "\((row.now - $0.since).wholeSeconds) ago" } ?? "-",
@@ -40,7 +40,7 @@ struct PeerRow {
             "id": .string(id.description), "name": .string(name), "state": .string(state),
         ]
         members["path"] = path.map(JSON.string)
-        members["round_trip_us"] = (peer?.roundTrip).map { .integer(Int($0.nanoseconds / 1_000)) }
+        members["round_trip_us"] = (peer?.link.traffic.roundTrip).map { .integer(Int($0.nanoseconds / 1_000)) }
         members["sent_bytes"] = (peer?.link.traffic.sent).map(JSON.integer)
         members["received_bytes"] = (peer?.link.traffic.received).map(JSON.integer)
         members["connected_for_s"] = peer.map {
@@ -53,7 +53,7 @@ struct PeerRow {
     }
 
     /// Of a device that was only met before, the table knows nothing.
-    private var name: String { device?.name ?? session?.name ?? id.short }
+    private var name: String { Agent.name(of: id, seen: device?.name, met: session?.name) }
 
     private var state: String {
         switch life {

@@ -30,6 +30,7 @@ enum Wording {
         case .gone(let id, let name): "* \(device(name, id)) is no longer listed"
         case .refused(let id, let name):
             "* refused \(device(name, id)): the registry does not list it (--accept-unlisted lets such devices in)"
+        case .notAllowed(let id, let name): "* refused \(device(name, id)): it is not among those that --allow names"
         case .full(let limit): "* more than \(limit) devices are listed: the rest is passed over"
         }
     }

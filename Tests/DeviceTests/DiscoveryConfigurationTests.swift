@@ -53,7 +53,7 @@ import Testing
             let discovery = configuration.discovery
             #expect(
                 discovery.multicast
-                    == .init(address: "235.5.5.12", port: 8_002, interface: "eth0", period: .seconds(20))
+                    == .init(address: "235.5.5.12", port: 8_002, interfaces: ["eth0"], period: .seconds(20))
             )
             #expect(discovery.announcedBroadcast == .init(address: nil, port: 8_001, period: .seconds(20)))
             #expect(configuration.listen == Endpoint("0.0.0.0:8003"))

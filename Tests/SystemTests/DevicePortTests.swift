@@ -32,21 +32,37 @@ import Darwin
         }
     }
 
-    @Test func `a WebSocket is for who is known, and for others where that is allowed`() async throws {
+    @Test func `a WebSocket is for who is known, and for who proves nothing where that is allowed`() async throws {
         let id = "7d444840-9dc0-41d1-b245-5ffdce74fad2"
         for (options, expected) in [([], "403"), (["--allow-plaintext-peers"], "101")] as [([String], String)] {
             try await withDevice(options) { _, port in
-                for (header, code) in [("PeerID: \(id)", expected), ("PeerID: nobody", "403"), ("X: y", "403")] {
+                for header in ["PeerID: \(id)", "PeerID: nobody", "X: y"] {
                     let answer = try await knock(port, header)
-                    #expect(answer == code)
+                    #expect(answer == "403")
                 }
+            } known: { _, port in
+                let isAnswered = try await eventually {
+                    try await announce(id)
+                    return try await knock(port, "PeerID: \(id)") == expected
+                }
+                #expect(isAnswered)
             }
+        }
+        try await withDevice(["--allow-plaintext-peers", "--allow", "3f8f5dc6-59c2-85f0-b8b0-4696ac3c7080"]) { _, _ in
+        } known: { device, port in
+            try await announce(id)
+            try device.type("discovery")
+            #expect(await eventually { device.says(#/multicast 235\.5\.5\.11 +1 /#) })
+            let answer = try await knock(port, "PeerID: \(id)")
+            #expect(answer == "403")
         }
     }
 
     @Test func `the earlier p2p program's peers and a device talk, where that is allowed`() async throws {
-        try await withDevice(["--allow-plaintext-peers"]) { device, port in
+        try await withDevice(["--allow-plaintext-peers"]) { _, _ in
+        } known: { device, port in
             let id = "7d444840-9dc0-41d1-b245-5ffdce74fad2"
+            try await isKnown(id, port)
             let hello = WebFrame.handshake().replacing("\r\n\r\n", with: "\r\nPeerID: \(id)\r\n\r\n")
             let peer = try await RawConnection(port: try #require(Int(port)), saying: hello)
             defer { peer.close() }
@@ -69,9 +85,11 @@ import Darwin
     }
 
     @Test func `what is no message of the earlier program ends its WebSocket`() async throws {
-        try await withDevice(["--allow-plaintext-peers"]) { device, port in
+        try await withDevice(["--allow-plaintext-peers"]) { _, _ in
+        } known: { device, port in
             for (kind, payload) in [(0x2, [0xFF, 0xFF]), (0x1, Array("text".utf8))] as [(UInt8, [UInt8])] {
                 let id = UUID().uuidString
+                try await isKnown(id, port)
                 let hello = WebFrame.handshake().replacing("\r\n\r\n", with: "\r\nPeerID: \(id)\r\n\r\n")
                 let peer = try await RawConnection(port: try #require(Int(port)), saying: hello)
                 try await peer.send(bytes: WebFrame.masked(kind, payload))
@@ -133,6 +151,30 @@ import Darwin
         }
     }
 
+    /// Announces a peer of the earlier program until the device knows it.
+    private func isKnown(_ id: String, _ port: Substring) async throws {
+        let isKnown = try await eventually {
+            try await announce(id)
+            return try await knock(port, "PeerID: \(id)") == "101"
+        }
+        #expect(isKnown)
+    }
+
+    /// What the earlier program sends to the group, on this machine alone.
+    private func announce(_ id: String) async throws {
+        let script = """
+            import socket, uuid
+            way = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            way.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+            peer = bytes([0x0A, 0x12, 0x0A, 0x10]) + uuid.UUID("\(id)").bytes + bytes([0x10, 0xC1, 0x3E])
+            way.sendto(peer, ("235.5.5.11", \(group)))
+            """
+        _ = try await shell("python3 -c '\(script)'")
+    }
+
+    /// The group's port, so that no other device is heard.
+    private let group = UInt16.random(in: 20_000...30_000)
+
     /// The status of an answer to the wish for a WebSocket.
     private func knock(
         _ port: Substring,
@@ -149,10 +191,16 @@ import Darwin
         return try await shell(command).output
     }
 
+    /// Runs a device; `known` runs with one that hears announcements.
     private func withDevice(
         _ options: [String],
-        _ body: (ProgramProcess, Substring) async throws -> Void
+        _ body: (ProgramProcess, Substring) async throws -> Void,
+        known: ((ProgramProcess, Substring) async throws -> Void)? = nil
     ) async throws {
+        if let known {
+            let multicast = ["--multicast-group", "235.5.5.11", "--multicast-port", "\(group)"]
+            try await withDevice(options + multicast + ["--multicast-interface", "lo"], known)
+        }
         try await withTemporaryDirectory { directory in
             let names = ["--name", "kitchen", "--state-dir", directory, "--master", "--udp-port", "0"]
             let device = try ProgramProcess("device", names + ["--listen", "127.0.0.1:0"] + options)

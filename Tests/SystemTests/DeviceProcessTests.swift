@@ -128,7 +128,7 @@ import Darwin
             defer { again.kill() }
             #expect(await eventually { again.says("listening at") })
             #expect(
-                try await send(["send", "garden", "second"], by: "kitchen", in: directory).exitCode == 0
+                try await send(["send", "garden", "second"], by: "kitchen", in: directory).exitCode == 75
             )
             let back = try device("garden", in: directory, url)
             defer { back.kill() }

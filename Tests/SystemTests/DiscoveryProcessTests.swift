@@ -7,7 +7,7 @@ import Testing
 /// Built agents in network namespaces, which find each other without a server.
 @Suite(.enabled(if: NetworkLab.isPossible, "needs the right to make network namespaces"))
 struct DiscoveryProcessTests {
-    @Test(arguments: [["--multicast"], ["--broadcast"]])
+    @Test(arguments: [["--multicast"], ["--broadcast"], ["--multicast-group", "ff12::6d65"]])
     func `devices find those on their network and nobody else, also another on the same machine`(
         _ way: [String]
     )
@@ -28,6 +28,31 @@ struct DiscoveryProcessTests {
             for stranger in ["three", "four", "twin"] {
                 #expect(!one.says(" \(stranger) (") && !two.says(" \(stranger) ("))
             }
+        }
+    }
+
+    @Test func `a signaling server on a network has the devices there meet, and an address does alone`() async throws {
+        try await inLab { lab, directory in
+            let state = ["--state-dir", "\(directory)/signaling", "--port", "8080", "--admin-port", "0"]
+            let server = try ProgramProcess(
+                "signaling_server",
+                ["--host", "10.77.1.1", "--enrollment", "open"] + state,
+                namespace: lab.namespace(1)
+            )
+            defer { server.kill() }
+            let listens = ["--signaling", "http://10.77.1.1:8080", "--listen", "0.0.0.0:9000"]
+            let one = try device("one", in: lab, 1, directory, listens)
+            let two = try device("two", in: lab, 2, directory, listens)
+            defer { for device in [one, two] { device.kill() } }
+            #expect(await eventually { one.says("* connected to two ") && two.says("* connected to one ") })
+
+            let three = try device("three", in: lab, 3, directory, ["--master"])
+            defer { three.kill() }
+            #expect(await eventually { three.says("This is three") })
+            let id = try await shell("device id --state-dir \(directory)/three").output.prefix(36)
+            let four = try device("four", in: lab, 4, directory, ["--peer", "\(id)@10.77.2.1:9000"])
+            defer { four.kill() }
+            #expect(await eventually { four.says("* connected to three ") && three.says("* connected to four ") })
         }
     }
 

@@ -60,7 +60,9 @@ struct ControlConnection {
             try Self.write(Data("\(text)\n".utf8))
             return false
         case .bytes(let bytes):
-            try Self.write(isatty(STDOUT_FILENO) == 1 ? bytes + [UInt8(ascii: "\n")] : bytes)
+            // Whoever wrote it must not steer a terminal; a program gets it as it is.
+            let isShown = isatty(STDOUT_FILENO) == 1
+            try Self.write(isShown ? Data("\(String(decoding: bytes, as: UTF8.self).printable)\n".utf8) : bytes)
             return false
         case .more: return false
         case .done: return true

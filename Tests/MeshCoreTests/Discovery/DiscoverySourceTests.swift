@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import MeshCore
 import NIOCore
 import TestSupport
@@ -102,13 +103,25 @@ import Testing
         var answer = own
         answer.isAnswer = true
         let sender = try kit.endpoint("192.0.2.7:4000")
-        #expect(actions.count { $0 == .send(answer.bytes(from: ""), to: sender) } == 1)
+        #expect(actions.count { $0 == .answer(to: sender) } == 1)
+        #expect(source.answer(from: "192.0.2.1") == answer.bytes(from: "192.0.2.1"))
         announcement.isAnswer = true
         let later = start + .seconds(10)
         #expect(!source.received(try kit.datagram(announcement.bytes(from: "")), at: later).sends)
         // The earlier program's answers come to this device alone, and don't say what they are.
         announcement.isAnswer = false
         #expect(!source.received(try kit.datagram(announcement.bytes(from: ""), toAll: false), at: later).sends)
+    }
+
+    @Test mutating func `an earlier peer, whose id no key can prove, is answered and sighted nowhere`() throws {
+        _ = source.started(at: kit.start)
+        var bytes = Announcement(id: kit.other, port: 9_001).bytes(from: "")
+        bytes[4 + 6] = 0x40
+        let actions = source.received(try kit.datagram(bytes), at: kit.start)
+        let peer = try #require(EarlierPeer(announcedIn: bytes))
+        #expect(UUID(uuidString: peer.id)?.uuidString.lowercased() == peer.id)
+        #expect(actions == [.metEarlier(peer), .answer(to: try kit.endpoint("192.0.2.7:4000"))])
+        #expect(EarlierPeer(announcedIn: Array(bytes.dropLast())) == nil)
     }
 
     @Test mutating func `nobody is answered more often than a few times a second`() throws {
@@ -222,7 +235,7 @@ extension [DiscoveryAction] {
         lazy.compactMap { if case .send(let bytes, let endpoint) = $0 { (bytes, endpoint) } else { nil } }.first
     }
 
-    fileprivate var sends: Bool { sent != nil }
+    fileprivate var sends: Bool { sent != nil || contains { if case .answer = $0 { true } else { false } } }
 
     fileprivate var timer: NIODeadline? {
         lazy.compactMap { if case .setTimer(let deadline) = $0 { deadline } else { nil } }.last

@@ -160,6 +160,23 @@ import Testing
         #expect(detector.state(of: mesh.ids[1]) == .dead)
     }
 
+    @Test func `an answer counts from who was asked alone`() throws {
+        let mesh = try DetectorMesh(devices: 3, seed: 1)
+        var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
+        for id in mesh.ids[1...] { _ = detector.connected(id, at: mesh.now) }
+        // On behalf of the second, the third is probed.
+        let errand = WireProbe.with { ($0.number, $0.target) = (7, .init(mesh.ids[2].bytes)) }
+        var asked: UInt64?
+        for case .send(.probe(let probe), mesh.ids[2]) in detector.received(errand, from: mesh.ids[1], at: mesh.now) {
+            asked = probe.number
+        }
+        let answer = WireProbeAnswer.with { $0.number = asked ?? 0 }
+        let forged = detector.received(answer, from: mesh.ids[1], at: mesh.now)
+        #expect(!forged.contains { if case .send = $0 { true } else { false } })
+        let told = detector.received(answer, from: mesh.ids[2], at: mesh.now)
+        #expect(told.contains(.send(.probeAnswer(.with { $0.number = 7 }), to: mesh.ids[1])))
+    }
+
     @Test func `who is heard need not answer a probe`() throws {
         let mesh = try DetectorMesh(devices: 2, seed: 1)
         var detector = FailureDetector(ownID: mesh.ids[0], incarnation: 1)
@@ -186,7 +203,11 @@ import Testing
         }
         let answer = WireProbeAnswer.with { $0.number = probe.number }
         let answered = detector.received(answer, from: mesh.ids[1], at: round + .milliseconds(1))
-        #expect(answered == [.setTimer(round + .milliseconds(500))])
+        #expect(
+            answered == [
+                .measured(mesh.ids[1], roundTrip: .milliseconds(1)), .setTimer(round + .milliseconds(500)),
+            ]
+        )
     }
 
     @Test func `numbers that nobody counts to are not heard`() throws {

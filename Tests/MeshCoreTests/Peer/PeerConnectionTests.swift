@@ -117,6 +117,15 @@ import Testing
         #expect(connection.received(answer, at: start) == [.detect(.probeAnswer(answer.probeAnswer))])
     }
 
+    @Test func `a peer that probes without an end is turned away, one that does so for a while is not`() {
+        var connection = established()
+        let probe = WirePeerMessage.with { $0.probe.number = 3 }
+        for _ in 0..<500 { #expect(connection.received(probe, at: start) == [.detect(.probe(probe.probe))]) }
+        var other = connection
+        #expect(connection.received(probe, at: start) == violated(.tooManyProbes))
+        #expect(other.received(probe, at: start + .seconds(1)) == [.detect(.probe(probe.probe))])
+    }
+
     @Test func `what is asked of a connection that has ended is answered at once`() {
         var connection = established()
         _ = connection.pingRequested(token: 9, at: start)

@@ -57,6 +57,21 @@ package struct Announcement: Equatable, Sendable {
     }
 }
 
+/// A peer of the earlier p2p program as it announces itself: by a UUID that no key can prove.
+package struct EarlierPeer: Hashable, Sendable {
+    /// In lower case.
+    package let id: String
+
+    /// Nil for what is no announcement of one.
+    package init?(announcedIn bytes: [UInt8]) {
+        guard let wire = try? WireAnnouncement(serializedBytes: bytes, options: options), wire.id.value.count == 16,
+            DeviceID(bytes: wire.id.value) == nil, (1...65_535).contains(wire.port)
+        else { return nil }
+        let digits = wire.id.value.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        id = [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }.joined(separator: "-")
+    }
+}
+
 private let options: BinaryDecodingOptions = {
     var options = BinaryDecodingOptions()
     options.messageDepthLimit = 4

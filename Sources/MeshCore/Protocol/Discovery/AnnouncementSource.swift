@@ -22,13 +22,24 @@ package struct AnnouncementSource: DiscoverySource {
 
     package func announcement(from host: String) -> [UInt8] { own.bytes(from: host) }
 
+    package func answer(from host: String) -> [UInt8] {
+        var answer = own
+        answer.isAnswer = true
+        return answer.bytes(from: host)
+    }
+
     package mutating func started(at now: NIODeadline) -> [DiscoveryAction] { announceIfDue(at: now) }
 
     package mutating func timerFired(at now: NIODeadline) -> [DiscoveryAction] { announceIfDue(at: now) }
 
     package mutating func received(_ datagram: Datagram, at now: NIODeadline) -> [DiscoveryAction] {
         do throws(DatagramFault) {
-            let announcement = try announcement(in: datagram, at: now)
+            guard limiter.allows(datagram.source.host, at: now) else { throw .tooMany }
+            if let peer = EarlierPeer(announcedIn: datagram.bytes) {
+                counts.accept()
+                return [.metEarlier(peer)] + answer(datagram, at: now)
+            }
+            let announcement = try announcement(in: datagram)
             guard let endpoint = Endpoint(host: datagram.source.host, port: announcement.port) else {
                 throw .invalidValue
             }
@@ -41,34 +52,25 @@ package struct AnnouncementSource: DiscoverySource {
             )
             (sighting.name, sighting.instance) = (announcement.name, announcement.instance)
             _ = newcomers.hears(announcement.id, at: now)
-            return [.sighted(sighting)] + answer(announcement, datagram, at: now) + announceIfDue(at: now)
+            let answer = announcement.isAnswer ? [] : answer(datagram, at: now)
+            return [.sighted(sighting)] + answer + announceIfDue(at: now)
         } catch {
             counts.skip(error)
             return []
         }
     }
 
-    private mutating func announcement(
-        in datagram: Datagram,
-        at now: NIODeadline
-    ) throws(DatagramFault) -> Announcement {
-        guard limiter.allows(datagram.source.host, at: now) else { throw .tooMany }
+    private func announcement(in datagram: Datagram) throws(DatagramFault) -> Announcement {
         let announcement = try Announcement(parsing: datagram.bytes)
         guard announcement.id != own.id else { throw .own }
         return announcement
     }
 
     /// What came to this device alone may be the answer of an earlier program, whose answers do not say what they are.
-    private mutating func answer(
-        _ announcement: Announcement,
-        _ datagram: Datagram,
-        at now: NIODeadline
-    ) -> [DiscoveryAction] {
-        guard !announcement.isAnswer, datagram.isToAll, answers.allows(datagram.source.host, at: now) else { return [] }
+    private mutating func answer(_ datagram: Datagram, at now: NIODeadline) -> [DiscoveryAction] {
+        guard datagram.isToAll, answers.allows(datagram.source.host, at: now) else { return [] }
         counts.answer()
-        var answer = own
-        answer.isAnswer = true
-        return [.send(answer.bytes(from: ""), to: datagram.source)]
+        return [.answer(to: datagram.source)]
     }
 
     private mutating func announceIfDue(at now: NIODeadline) -> [DiscoveryAction] {

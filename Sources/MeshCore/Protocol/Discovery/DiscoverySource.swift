@@ -11,8 +11,14 @@ package protocol DiscoverySource: Sendable {
     mutating func timerFired(at now: NIODeadline) -> [DiscoveryAction]
     /// What is said to everybody at once, from the interface with the address `host`; empty for a source that does not.
     func announcement(from host: String) -> [UInt8]
+    /// What is answered to one host, from the interface with the address `host`; empty for a source that does not.
+    func answer(from host: String) -> [UInt8]
     /// What came and what became of it.
     var counts: DatagramCounts { get }
+}
+
+extension DiscoverySource {
+    package func answer(from host: String) -> [UInt8] { [] }
 }
 
 /// What is to be done for a source, in this order.
@@ -20,6 +26,10 @@ package enum DiscoveryAction: Equatable, Sendable {
     /// The source's announcement is to be sent to everybody, from each interface.
     case announce
     case send([UInt8], to: Endpoint)
+    /// The source's answer is to be sent there, from the interface that leads there.
+    case answer(to: Endpoint)
+    /// A peer of the earlier p2p program is there, whose id no key can prove.
+    case metEarlier(EarlierPeer)
     case sighted(Sighting)
     /// So many of a scan's addresses were asked, and so many devices answered.
     case progress(asked: Int, of: Int, found: Int)

@@ -14,6 +14,8 @@ package struct FailureDetector: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         case send(WirePeerMessage.OneOf_Body, to: DeviceID)
         case changed(DeviceID, MemberState)
+        /// How long a device took to answer.
+        case measured(DeviceID, roundTrip: TimeAmount)
         /// Nothing is known of a device any more.
         case forgotten(DeviceID)
         /// Replaces the timer that was set before.
@@ -30,16 +32,20 @@ package struct FailureDetector: Equatable, Sendable {
     /// A probe whose answer is waited for.
     struct Probe: Equatable {
         let target: DeviceID
+        let sent: NIODeadline
         /// When others are asked to probe; nil when they were.
         var helpAt: NIODeadline?
         var until: NIODeadline
-        /// Others that were asked to probe, and have not said that they hear nothing.
+        /// Others that were asked to probe.
+        var asked: Set<DeviceID> = []
+        /// How many of them have not said that they hear nothing.
         var helpers = 0
     }
 
     /// A probe that is made for somebody else.
     struct Errand: Equatable {
         let number: UInt64
+        let target: DeviceID
         let asker: DeviceID
         let until: NIODeadline
     }
@@ -148,21 +154,25 @@ extension FailureDetector {
             return actions + schedule()
         }
         lastNumber += 1
-        errands[lastNumber] = Errand(number: probe.number, asker: id, until: now + timing.period.half.half)
+        errands[lastNumber] = Errand(number: probe.number, target: target, asker: id, until: now + timing.period.half.half)
         actions.append(send(.probe(.with { $0.number = lastNumber }), to: target))
         return actions + schedule()
     }
 
     package mutating func received(_ answer: WireProbeAnswer, from id: DeviceID, at now: NIODeadline) -> [Action] {
         guard members[id] != nil else { return [] }
-        var actions = heard(id, at: now) + heard(answer.news, from: id, at: now)
-        if let errand = errands.removeValue(forKey: answer.number) {
+        var actions: [Action] = []
+        if let probe = probes[answer.number], probe.target == id {
+            actions.append(.measured(id, roundTrip: now - probe.sent))
+        }
+        actions += heard(id, at: now) + heard(answer.news, from: id, at: now)
+        if let errand = errands[answer.number], errand.target == id {
+            errands[answer.number] = nil
             actions.append(send(.probeAnswer(.with { $0.number = errand.number }), to: errand.asker))
-        } else if let probe = probes[answer.number], !answer.isMissing {
-            // By a helper.
+        } else if let probe = probes[answer.number], probe.asked.contains(id), !answer.isMissing {
             probeEnded(answer.number)
             actions += isAlive(probe.target, at: now)
-        } else if probes[answer.number] != nil {
+        } else if probes[answer.number]?.asked.remove(id) != nil {
             // The helper hears this device, which is not to blame.
             probes[answer.number]?.helpers -= 1
         }
@@ -209,7 +219,7 @@ extension FailureDetector {
         guard !probes.values.contains(where: { $0.target == target }) else { return [] }
         lastNumber += 1
         let isConnected = members[target]?.isConnected == true
-        probes[lastNumber] = Probe(target: target, helpAt: isConnected ? now + period.half : now, until: now + period)
+        probes[lastNumber] = Probe(target: target, sent: now, helpAt: isConnected ? now + period.half : now, until: now + period)
         return isConnected ? [send(.probe(.with { $0.number = lastNumber }), to: target)] : []
     }
 
@@ -236,6 +246,7 @@ extension FailureDetector {
         probes[number]?.helpAt = nil
         let others = members.filter { $0.key != probe.target && $0.value.isConnected && $0.value.state == .alive }
         let helpers = others.keys.sorted().shuffled(using: &generator).prefix(timing.helpers)
+        probes[number]?.asked = Set(helpers)
         // Where there is nobody to ask, it may as well be this device.
         probes[number]?.helpers = max(1, helpers.count)
         return helpers.map { helper in

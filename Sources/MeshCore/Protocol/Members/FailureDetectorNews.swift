@@ -60,11 +60,15 @@ extension FailureDetector {
     private static let refutationLimit: UInt64 = 1 << 63
 
     mutating func heard(_ news: [WireMemberNews], from id: DeviceID, at now: NIODeadline) -> [Action] {
-        news.prefix(Gossip.most).flatMap { item -> [Action] in
+        // Of what is said of this device the worst is enough to answer.
+        let accusation = news.prefix(Gossip.most).filter {
+            DeviceID(bytes: $0.member) == ownID && $0.state != .alive && $0.incarnation < Self.limit
+        }.max { $0.incarnation < $1.incarnation }
+        let refutation = accusation.map { refute($0, from: id) } ?? []
+        return refutation + news.prefix(Gossip.most).flatMap { item -> [Action] in
             let limit = item.state == .alive ? Self.refutationLimit : Self.limit
             guard let member = DeviceID(bytes: item.member), item.incarnation < limit else { return [] }
-            if member == ownID { return refute(item, from: id) }
-            return heard(item, of: member, from: id, at: now)
+            return member == ownID ? [] : heard(item, of: member, from: id, at: now)
         }
     }
 
@@ -97,7 +101,6 @@ extension FailureDetector {
 
     /// It is said that this device is dead or may be.
     mutating func refute(_ news: WireMemberNews, from teller: DeviceID) -> [Action] {
-        guard news.state != .alive else { return [] }
         let isKnown = news.incarnation < incarnation
         if !isKnown {
             incarnation = news.incarnation + 1

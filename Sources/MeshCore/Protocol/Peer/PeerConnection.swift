@@ -53,6 +53,7 @@ package struct PeerConnection: Equatable, Sendable {
     private var lastSent = NIODeadline.uptimeNanoseconds(0)
     private var lastHeard = NIODeadline.uptimeNanoseconds(0)
     private var timer: NIODeadline?
+    private var probes = ProbeBudget()
 
     package init(direction: PeerDirection, greeting: PeerGreeting, timing: PeerTiming) {
         (self.direction, self.greeting, self.timing) = (direction, greeting, timing)
@@ -180,9 +181,11 @@ extension PeerConnection {
             return try measured(answer, at: now)
         case .probe(let probe):
             try requireGreeting()
+            try probes.take(at: now)
             return [.detect(.probe(probe))]
         case .probeAnswer(let answer):
             try requireGreeting()
+            try probes.take(at: now)
             return [.detect(.probeAnswer(answer))]
         case .resume, .acknowledgement, .storeDigest, .storeRequest, .storeAnswer, .storePush, .masterClaim, nil:
             try requireGreeting()
@@ -258,4 +261,21 @@ extension PeerConnection {
 
 extension WirePeerMessage.OneOf_Body {
     fileprivate static func goodbye(_ reason: WireGoodbye.Reason) -> Self { .goodbye(.with { $0.reason = reason }) }
+}
+
+/// How many messages of the failure detector one peer may send, which are answered where they are read: some a second are
+/// usual, some hundreds where many devices begin at once.
+private struct ProbeBudget: Equatable {
+    private static let most = 500.0
+    private static let perSecond = 100.0
+
+    private var left = most
+    private var filled = NIODeadline.uptimeNanoseconds(0)
+
+    mutating func take(at now: NIODeadline) throws(PeerViolation) {
+        left = min(Self.most, left + Double((now - filled).nanoseconds) / 1e9 * Self.perSecond)
+        filled = now
+        guard left >= 1 else { throw .tooManyProbes }
+        left -= 1
+    }
 }

@@ -22,6 +22,8 @@ package enum PeerViolation: Error, Equatable, Sendable {
     case wrongAcknowledgement
     /// An answer to a heartbeat that was not sent.
     case wrongAnswer
+    /// More of the failure detector's messages than any has a reason to send.
+    case tooManyProbes
 }
 
 extension PeerViolation: CustomStringConvertible {
@@ -39,6 +41,7 @@ extension PeerViolation: CustomStringConvertible {
         case .notResumed: "it did not resume first"
         case .wrongAcknowledgement: "it acknowledged what was not sent"
         case .wrongAnswer: "it answered a heartbeat that was not sent"
+        case .tooManyProbes: "it probes without an end"
         }
     }
 }

@@ -30,6 +30,8 @@ package enum PeerNews: Equatable, Sendable {
     case gone(DeviceID, name: String)
     /// A device that the registry does not list connected, and was refused.
     case refused(DeviceID, name: String)
+    /// One that is not among those that may connect did, and was refused.
+    case notAllowed(DeviceID, name: String)
     /// There were more devices than the table holds; the rest is passed over.
     case full(limit: Int)
 }

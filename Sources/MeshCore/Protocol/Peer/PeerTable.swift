@@ -81,7 +81,7 @@ extension PeerTable {
         // An outbound connection was dialed because the device was listed.
         if id == ownID { return [.close(facts.number, .notListed)] }
         guard policy.allows(id) else {
-            return [.announce(.refused(id, name: name)), .close(facts.number, .notListed)]
+            return [.announce(.notAllowed(id, name: name)), .close(facts.number, .notListed)]
         }
         if policy.welcomes(facts) || devices[id]?.isListed == true {
             return keep(facts, of: id, name: name, at: now) + dialDue(at: now)

@@ -109,6 +109,14 @@ extension PeerSession {
         return isOpen ? sendMore() : keep()
     }
 
+    /// The text that was submitted last can't be kept: it is as if it had not been.
+    ///
+    /// Nothing happens where a session is open, as it may be on its way.
+    package mutating func withdrew() {
+        guard link == .none, let text = texts.popLast() else { return }
+        bytes -= text.text.utf8.count
+    }
+
     /// A connection with this instance of the other side is up.
     package mutating func connected(_ instance: UInt64) -> [Action] {
         link = .opened(instance: instance)

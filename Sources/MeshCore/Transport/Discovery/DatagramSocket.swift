@@ -36,7 +36,15 @@ final class DatagramSocket: Sendable {
             throw FileFault(path: place, doing: "open", number: number)
         }
         set(SOL_SOCKET, SO_REUSEADDR, 1)
-        if isIPv6 { set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) } else { set(SOL_SOCKET, SO_BROADCAST, 1) }
+        if isIPv6 {
+            set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
+            #if os(Linux)
+            // What is sent to groups that other programs of this machine have joined is not for this one.
+            set(Int32(IPPROTO_IPV6), Self.multicastAll, 0)
+            #endif
+        } else {
+            set(SOL_SOCKET, SO_BROADCAST, 1)
+        }
         guard let address = SocketName(host: host, port: port) else {
             close(descriptor)
             throw FileFault(path: place, doing: "bind", reason: "not an address")
@@ -49,6 +57,9 @@ final class DatagramSocket: Sendable {
     }
 
     deinit { close(sending) }
+
+    /// IPV6_MULTICAST_ALL, which is no name in Swift.
+    private static let multicastAll: Int32 = 29
 
     /// Receives what is sent to `group` on an interface; false where it can't.
     func join(_ group: String, interface: Int) -> Bool {

@@ -4,8 +4,8 @@
 package enum DiscoveryMedium: Equatable, Sendable {
     /// To everybody on each network: from its directed broadcast address, or the one that is given.
     case broadcast(port: UInt16, address: String?)
-    /// To a group, on the interface that is named, or on all.
-    case multicast(group: String, port: UInt16, interface: String?)
+    /// To a group, on the interfaces that are named, or where none is on all.
+    case multicast(group: String, port: UInt16, interfaces: Set<String>)
     /// To nobody but those who are named; answers come to this port, 0 being a free one.
     case unicast(port: UInt16)
 
@@ -15,9 +15,9 @@ package enum DiscoveryMedium: Equatable, Sendable {
         case .unicast: return []
         case .broadcast(_, let address):
             return all.filter { !$0.isIPv6 && ($0.broadcast != nil || address != nil) }
-        case .multicast(let group, _, let name):
+        case .multicast(let group, _, let names):
             var indexes: Set<Int> = []
-            let family = all.filter { $0.isIPv6 == group.contains(":") && (name == nil || $0.name == name) }
+            let family = all.filter { $0.isIPv6 == group.contains(":") && (names.isEmpty || names.contains($0.name)) }
             // Of an interface's addresses one is enough.
             return family.filter { indexes.insert($0.index).inserted }
         }

@@ -34,7 +34,8 @@ package final class DiscoveryPort {
             common = try DatagramSocket(host: "0.0.0.0", port: port)
             own = try DatagramSocket(host: "0.0.0.0", port: 0)
         case .multicast(let group, let port, _):
-            common = try DatagramSocket(host: group, port: port)
+            // A group of one link has no address without the link, of which there are several.
+            common = try DatagramSocket(host: group.contains(":") ? "::" : group, port: port)
             own = try DatagramSocket(host: group.contains(":") ? "::" : "0.0.0.0", port: 0)
         case .unicast(let port):
             common = nil
@@ -110,6 +111,8 @@ package final class DiscoveryPort {
             switch action {
             case .announce: announce()
             case .send(let bytes, let endpoint): send(bytes, to: endpoint)
+            case .answer(let endpoint): answer(endpoint)
+            case .metEarlier(let peer): report(.metEarlier(peer))
             case .sighted(let sighting): report(.sighted(sighting))
             case .progress(let asked, let total, let found): report(.progress(asked: asked, of: total, found: found))
             case .setTimer(let deadline): schedule(deadline)
@@ -154,6 +157,13 @@ package final class DiscoveryPort {
         _ = own.send(bytes, to: endpoint)
     }
 
+    /// The earlier program dials the address that an answer names.
+    private func answer(_ endpoint: Endpoint) {
+        let interfaces = medium.interfaces(among: NetworkInterface.all())
+        let address = (interfaces.first { $0.reaches(endpoint.host) } ?? interfaces.first)?.address
+        send(source.answer(from: address ?? ""), to: endpoint)
+    }
+
     private func joinGroups() {
         guard case .multicast(let group, _, _) = medium, let common else { return }
         let interfaces = medium.interfaces(among: NetworkInterface.all())
@@ -184,6 +194,7 @@ package struct OpenDiscoveryPort: Sendable {
 /// What a source tells.
 package enum DiscoveryEvent: Sendable {
     case sighted(Sighting)
+    case metEarlier(EarlierPeer)
     case progress(asked: Int, of: Int, found: Int)
     /// The network of an interface took nothing.
     case notSent(on: String)

@@ -89,6 +89,7 @@ package final class FailureDetection: Sendable {
                 // A connection with the dead is none; another one may be on its way.
                 if memberState == .dead { state.value.links[id]?.close(.silent) }
                 report(id, memberState)
+            case .measured(let id, let time): state.value.links[id]?.traffic.measured(time)
             case .forgotten(let id): report(id, nil)
             case .setTimer(let deadline):
                 state.value.timer?.cancel()

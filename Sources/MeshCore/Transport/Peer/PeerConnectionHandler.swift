@@ -157,7 +157,8 @@ extension PeerConnectionHandler {
         case .deliver(let message): arrived.messages.append(message)
         case .detect(let body): if case .greeted(let link) = stage { setup.detection.received(body, by: link) }
         case .answered(let token, let time):
-            setup.report(.answered(token, connection: number, roundTrip: time))
+            traffic.measured(time)
+            if let token { setup.report(.answered(token, roundTrip: time)) }
         case .unanswered(let token): setup.report(.unanswered(token))
         case .setTimer(let deadline): schedule(deadline)
         case .close(let end):
@@ -300,8 +301,8 @@ extension PeerConnectionHandler {
     }
 
     private func leaveGate() {
-        guard isInGate, case .acceptor(_, let gate) = role else { return }
+        guard isInGate, case .acceptor(_, let place) = role else { return }
         isInGate = false
-        gate.leave()
+        place.leave()
     }
 }

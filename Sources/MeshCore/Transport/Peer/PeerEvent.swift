@@ -25,8 +25,8 @@ package enum PeerEvent: Sendable {
     case life(DeviceID, MemberState?)
     /// The earlier key-value program asks for something.
     case asked(EarlierRequest, @Sendable (EarlierAnswer) -> Void)
-    /// A heartbeat was answered, or the ping with this token.
-    case answered(Int?, connection: Int, roundTrip: TimeAmount)
+    /// The ping with this token was answered.
+    case answered(Int, roundTrip: TimeAmount)
     case unanswered(Int)
     /// The last event of a connection that greeted.
     case ended(connection: Int, PeerEnd)
@@ -111,13 +111,23 @@ private final class PeerMailbox: Sendable {
     }
 }
 
-/// The bytes of a connection's messages, which anybody may look at.
+/// What is known of a connection's way, which anybody may look at.
 package final class PeerTraffic: Sendable {
     private let sentBytes = Atomic(0)
     private let receivedBytes = Atomic(0)
+    /// In nanoseconds; 0 where none was measured.
+    private let lastRoundTrip = Atomic(Int64(0))
 
     package var sent: Int { sentBytes.load(ordering: .relaxed) }
     package var received: Int { receivedBytes.load(ordering: .relaxed) }
+
+    /// The last that was measured.
+    package var roundTrip: TimeAmount? {
+        let time = lastRoundTrip.load(ordering: .relaxed)
+        return time == 0 ? nil : .nanoseconds(time)
+    }
+
+    func measured(_ roundTrip: TimeAmount) { lastRoundTrip.store(roundTrip.nanoseconds, ordering: .relaxed) }
 
     func count(sent bytes: Int) { sentBytes.add(bytes, ordering: .relaxed) }
 

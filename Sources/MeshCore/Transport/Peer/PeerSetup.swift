@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import NIOSSL
 import Synchronization
 
 /// What all connections of a device have in common.
@@ -15,7 +16,7 @@ struct PeerSetup: Sendable {
 /// Which side of a connection a handler is, and what only that side knows.
 enum PeerRole {
     case dialer(PeerDial)
-    case acceptor(address: String, gate: HalfOpenGate)
+    case acceptor(address: String, place: HalfOpenGate.Place)
 
     var direction: PeerDirection {
         switch self {
@@ -48,28 +49,50 @@ struct PeerDial {
     func failed(_ fault: DialFault) { race.failed(index, fault) }
 }
 
-/// Counts the connections from outside that are not admitted, and keeps them below a bound.
+/// Keeps the connections from outside that are not admitted below a bound.
+///
+/// Where all places are taken, who has been there longest makes room: who means to greet is through in milliseconds, so
+/// those who are silent keep out nobody but each other.
 final class HalfOpenGate: Sendable {
+    /// A connection's place, which it may leave several times.
+    struct Place: Sendable {
+        fileprivate let number: Int
+        fileprivate let gate: HalfOpenGate
+
+        func leave() {
+            gate.state.withLock { state in state.guests.removeAll { $0.number == number } }
+        }
+    }
+
+    private struct State {
+        var last = 0
+        var guests: [(number: Int, channel: any Channel)] = []
+    }
+
     private let limit: Int
-    private let count = Mutex(0)
+    private let state = Mutex(State())
 
     init(limit: Int) {
         self.limit = limit
     }
 
-    /// False if there is no room.
-    ///
-    /// Otherwise ``leave()`` is to be called once.
-    func enter() -> Bool {
-        count.withLock { count in
-            guard count < limit else { return false }
-            count += 1
-            return true
+    func enter(_ channel: any Channel) -> Place {
+        let (number, leaver) = state.withLock { state in
+            let leaver = state.guests.count < limit ? nil : state.guests.removeFirst().channel
+            state.last += 1
+            state.guests.append((state.last, channel))
+            return (state.last, leaver)
         }
+        if let leaver { Self.cutOff(leaver) }
+        return Place(number: number, gate: self)
     }
 
-    func leave() {
-        count.withLock { $0 -= 1 }
+    /// At once: TLS would wait for the other side's goodbye.
+    private static func cutOff(_ channel: any Channel) {
+        channel.eventLoop.execute {
+            let tls = try? channel.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+            if let tls { tls.close(promise: nil) } else { channel.close(promise: nil) }
+        }
     }
 }
 

@@ -30,7 +30,7 @@ package final class PeerTransport: Sendable {
     /// Where connections are taken in; 0 for nowhere.
     private let port = Atomic<UInt16>(0)
 
-    /// At most `halfOpen` connections from outside wait for being admitted; further ones are closed at once.
+    /// At most `halfOpen` connections from outside wait for being admitted; for further ones the oldest are closed.
     package init(
         identity: Identity,
         greeting: PeerGreeting,
@@ -49,7 +49,13 @@ package final class PeerTransport: Sendable {
     ///
     /// The caller closes the channel.
     package func listen(at endpoint: Endpoint) async throws -> any Channel {
-        let channel = try await ServerBootstrap(group: group)
+        let channel = try await listener.bind(host: endpoint.host, port: Int(endpoint.port)).get()
+        port.store(UInt16(clamping: channel.localAddress?.port ?? 0), ordering: .relaxed)
+        return channel
+    }
+
+    private var listener: ServerBootstrap {
+        ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -57,9 +63,12 @@ package final class PeerTransport: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
             }
-            .bind(host: endpoint.host, port: Int(endpoint.port)).get()
-        port.store(UInt16(clamping: channel.localAddress?.port ?? 0), ordering: .relaxed)
-        return channel
+    }
+
+    /// Takes in connections by IPv6 beside those that come by IPv4 to the same port; nil where this machine can't.
+    package func listenByIPv6(_ port: UInt16) async -> (any Channel)? {
+        let option = ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: IPV6_V6ONLY))
+        return try? await listener.serverChannelOption(option, value: 1).bind(host: "::", port: Int(port)).get()
     }
 
     /// The device is about to leave: who asks is told so.
@@ -82,21 +91,21 @@ package final class PeerTransport: Sendable {
 
 extension PeerTransport {
     private func accept(_ channel: any Channel) throws {
-        guard gate.enter() else { throw NotTakenIn() }
+        let place = gate.enter(channel)
         let address = channel.remoteAddress.map(Self.text) ?? "an unknown address"
-        let (gate, report) = (gate, setup.report)
+        let report = setup.report
         let handler = PeerPortHandler(patience: setup.timing.greeting) { dialect, handler, channel in
             switch dialect {
-            case .tls: try self.prepare(channel, .acceptor(address: address, gate: gate), behind: handler)
+            case .tls: try self.prepare(channel, .acceptor(address: address, place: place), behind: handler)
             case .json:
-                gate.leave()
+                place.leave()
                 try self.acceptJSON(channel, from: address)
             case .http:
-                gate.leave()
+                place.leave()
                 try self.acceptWeb(channel, from: address, device: nil)
             }
         } giveUp: { reason in
-            gate.leave()
+            place.leave()
             report(.turnedAway(from: address, why: reason))
         }
         try channel.pipeline.syncOperations.addHandler(handler)
@@ -108,7 +117,7 @@ extension PeerTransport {
             setup.report(.turnedAway(from: address, why: "JSON from other machines is not allowed"))
             throw NotTakenIn()
         }
-        try enterWeb(channel)
+        _ = enterWeb(channel)
         let report = setup.report
         // Who has asked may have ended what it sends; the answer still goes to it.
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
@@ -116,21 +125,23 @@ extension PeerTransport {
     }
 
     private func acceptWeb(_ channel: any Channel, from address: String, device: DeviceID?) throws {
-        try enterWeb(channel)
+        let place = enterWeb(channel)
         let web = PeerWeb(
             number: lastNumber.add(1, ordering: .relaxed).newValue,
             address: address,
             device: device,
             isStopping: { self.isStopping.load(ordering: .relaxed) },
+            place: place,
             report: setup.report
         )
         try web.configure(channel)
     }
 
     /// Counts a connection that is no device's until it ends.
-    private func enterWeb(_ channel: any Channel) throws {
-        guard webGate.enter() else { throw NotTakenIn() }
-        channel.closeFuture.whenComplete { [webGate] _ in webGate.leave() }
+    private func enterWeb(_ channel: any Channel) -> HalfOpenGate.Place {
+        let place = webGate.enter(channel)
+        channel.closeFuture.whenComplete { _ in place.leave() }
+        return place
     }
 
     private func race(_ id: DeviceID, _ plan: DialPlan, on loop: any EventLoop) {
@@ -190,8 +201,7 @@ extension PeerTransport {
     }
 
     private static func text(_ address: SocketAddress) -> String {
-        guard let host = address.ipAddress, let port = address.port else { return "\(address)" }
-        return Endpoint(host: host, port: UInt16(clamping: port))?.description ?? host
+        Endpoint(sender: address)?.description ?? "\(address)"
     }
 
     private static func reason(_ error: any Error) -> String {

@@ -42,7 +42,15 @@ package struct WebPeer: Sendable {
         return true
     }
 
+    /// So much of what came has been dealt with, in bytes.
+    package func taken(_ size: Int) { channel.pipeline.fireUserInboundEventTriggered(WebTextsTaken(size: size)) }
+
     package func close() { channel.close(promise: nil) }
+}
+
+/// The device has dealt with texts, and takes more.
+private struct WebTextsTaken {
+    let size: Int
 }
 
 /// Makes a connection one that speaks HTTP: `/ping`, and `/ws` for who may.
@@ -52,6 +60,8 @@ struct PeerWeb {
     /// As TLS has proven; nil without TLS.
     let device: DeviceID?
     let isStopping: @Sendable () -> Bool
+    /// Left when it speaks by WebSocket.
+    let place: HalfOpenGate.Place
     let report: @Sendable (PeerEvent) -> Void
 
     func configure(_ channel: any Channel) throws {
@@ -85,6 +95,7 @@ struct PeerWeb {
     }
 
     private func talk(on channel: any Channel, _ head: HTTPRequestHead) throws {
+        place.leave()
         let id = device?.description ?? head.headers["PeerID"].first ?? ""
         let peer = WebPeer(number: number, id: id, isProven: device != nil, address: address, channel: channel)
         try channel.pipeline.syncOperations.addHandlers([
@@ -99,14 +110,18 @@ struct PeerWeb {
 }
 
 /// The earlier program's conversation: binary frames, each a message with a time and a text.
-private final class WebPeerHandler: ChannelInboundHandler {
+private final class WebPeerHandler: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
+    typealias OutboundIn = Never
     typealias OutboundOut = WebSocketFrame
 
     private let peer: WebPeer
     private let report: @Sendable (PeerEvent) -> Void
     private var unanswered = 0
     private var pings: RepeatedTask?
+    /// How much of what came waits for the device to take it, in bytes.
+    private var untaken = 0
+    private var readIsHeld = false
 
     init(_ peer: WebPeer, report: @escaping @Sendable (PeerEvent) -> Void) {
         (self.peer, self.report) = (peer, report)
@@ -129,6 +144,32 @@ private final class WebPeerHandler: ChannelInboundHandler {
         report(.webClosed(peer.number))
     }
 
+    /// While the device has too much of it to deal with, or it takes nothing in, nothing is read from it.
+    func read(context: ChannelHandlerContext) {
+        if mayRead(context) { context.read() } else { readIsHeld = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readOn(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let taken = event as? WebTextsTaken else { return context.fireUserInboundEventTriggered(event) }
+        untaken -= taken.size
+        readOn(context)
+    }
+
+    private func mayRead(_ context: ChannelHandlerContext) -> Bool {
+        context.channel.isWritable && untaken < PeerLimits.untaken
+    }
+
+    private func readOn(_ context: ChannelHandlerContext) {
+        guard readIsHeld, mayRead(context) else { return }
+        readIsHeld = false
+        context.read()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
         switch frame.opcode {
@@ -147,6 +188,7 @@ private final class WebPeerHandler: ChannelInboundHandler {
         guard let message = try? WirePeerMessage(serializedBytes: Array(bytes.readableBytesView)), message.body == nil,
             (try? message.message.checkText(limit: PeerLimits.text)) != nil
         else { return end(.dataInconsistentWithMessage, context) }
+        untaken += message.message.utf8.count
         report(.webText(peer.number, message.message))
     }
 
