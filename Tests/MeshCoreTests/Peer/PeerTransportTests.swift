@@ -219,7 +219,7 @@ import Testing
         }
     }
 
-    @Test func `no more connections wait to be admitted than allowed, and those that do keep out nobody`() async throws {
+    @Test func `no more connections wait to be admitted than allowed, and they keep out nobody`() async throws {
         var options = PeerTransportOptions()
         options.halfOpen = 2
         let bob = try TransportDevice(name: "bob", options: options)

@@ -154,7 +154,12 @@ extension FailureDetector {
             return actions + schedule()
         }
         lastNumber += 1
-        errands[lastNumber] = Errand(number: probe.number, target: target, asker: id, until: now + timing.period.half.half)
+        errands[lastNumber] = Errand(
+            number: probe.number,
+            target: target,
+            asker: id,
+            until: now + timing.period.half.half
+        )
         actions.append(send(.probe(.with { $0.number = lastNumber }), to: target))
         return actions + schedule()
     }
@@ -219,7 +224,12 @@ extension FailureDetector {
         guard !probes.values.contains(where: { $0.target == target }) else { return [] }
         lastNumber += 1
         let isConnected = members[target]?.isConnected == true
-        probes[lastNumber] = Probe(target: target, sent: now, helpAt: isConnected ? now + period.half : now, until: now + period)
+        probes[lastNumber] = Probe(
+            target: target,
+            sent: now,
+            helpAt: isConnected ? now + period.half : now,
+            until: now + period
+        )
         return isConnected ? [send(.probe(.with { $0.number = lastNumber }), to: target)] : []
     }
 

@@ -65,11 +65,12 @@ extension FailureDetector {
             DeviceID(bytes: $0.member) == ownID && $0.state != .alive && $0.incarnation < Self.limit
         }.max { $0.incarnation < $1.incarnation }
         let refutation = accusation.map { refute($0, from: id) } ?? []
-        return refutation + news.prefix(Gossip.most).flatMap { item -> [Action] in
-            let limit = item.state == .alive ? Self.refutationLimit : Self.limit
-            guard let member = DeviceID(bytes: item.member), item.incarnation < limit else { return [] }
-            return member == ownID ? [] : heard(item, of: member, from: id, at: now)
-        }
+        return refutation
+            + news.prefix(Gossip.most).flatMap { item -> [Action] in
+                let limit = item.state == .alive ? Self.refutationLimit : Self.limit
+                guard let member = DeviceID(bytes: item.member), item.incarnation < limit else { return [] }
+                return member == ownID ? [] : heard(item, of: member, from: id, at: now)
+            }
     }
 
     mutating func heard(
