@@ -10,6 +10,7 @@ extension Agent {
     /// The failure detector has told; nil of a device that it has forgotten.
     func lifeChanged(_ id: DeviceID, _ state: MemberState?) {
         lives[id] = state
+        if state == nil { mastership.forgot(id) }
         let word = state.map { "\($0)" } ?? "forgotten"
         logger.debug("A device's life", metadata: ["device": "\(id)", "state": "\(word)"])
         perform(mastership.changed(living: living))

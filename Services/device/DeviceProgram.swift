@@ -24,6 +24,7 @@ struct DeviceProgram {
                 "another device uses \(directory.path): give this one a directory of its own with --state-dir"
             )
         }
+        allowManyOpenFiles()
         let logger = startLogging(program: "device", level: configuration.logLevel)
         let identity = try Self.identity(in: directory)
         // Whoever reads our output may leave first; that is seen where it is written.

@@ -101,7 +101,7 @@ package func makeApplication(
         server: try tls.map { try .tls(server, tlsConfiguration: $0) } ?? server,
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.host, port: Int(configuration.port)),
-            availableConnectionsDelegate: .maximum(ServerLimits.connections, logger: quiet)
+            availableConnectionsDelegate: .maximum(ServerLimits.connections(allowManyOpenFiles()), logger: quiet)
         ),
         onServerRunning: { channel in
             let address = channel.localAddress.flatMap { address in
@@ -191,7 +191,10 @@ private func failure(of error: IOError, _ configuration: Configuration) -> Progr
 
 /// The bounds of what a connection may ask of the server, those of the registry apart.
 private enum ServerLimits {
-    static let connections = 10_000
+    /// As many as there can be files, some for the store and the operator left out.
+    ///
+    /// Without a file left the server could neither accept nor refuse, nor write to its store.
+    static func connections(_ openFiles: Int) -> Int { min(10_000, max(1, openFiles - 64)) }
     /// In bytes, the longest that is signed being well under a thousand.
     static let headerField = 8 * 1_024
     /// In bytes, all together.

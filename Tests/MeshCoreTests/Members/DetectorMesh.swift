@@ -180,7 +180,8 @@ extension DetectorMesh {
             switch action {
             case .send(let body, let id): post(body, from: device, to: id)
             case .changed(let id, let state): told[device].append((id, state))
-            case .forgotten, .measured: break
+            case .forgotten(let id): masters[device].forgot(id)
+            case .measured: break
             case .setTimer(let deadline): timers[device] = moment(of: deadline, at: device)
             }
         }

@@ -226,6 +226,18 @@ import Testing
         #expect(mastership.received(claim, from: mesh.ids[1]).isEmpty)
     }
 
+    @Test func `a claim that comes before its device is known to live counts when it is`() throws {
+        let ids = try DetectorMesh(devices: 3, seed: 1).ids.sorted()
+        var mastership = Mastership(ownID: ids[2], term: 0)
+        _ = mastership.started()
+        let claim = WireMasterClaim.with { ($0.term, $0.master) = (5, .init(ids[0].bytes)) }
+        for id in ids[..<2] { _ = mastership.received(claim, from: id) }
+        _ = mastership.changed(living: [ids[1]])
+        // This one took itself for master meanwhile: the lowest is asked for a newer claim.
+        let asked = WireMasterClaim.with { ($0.term, $0.master) = (6, .init(ids[2].bytes)) }
+        #expect(mastership.changed(living: [ids[0], ids[1]]) == [.send(.masterClaim(asked), to: ids[0])])
+    }
+
     @Test func `the highest number that is heard can still be refuted`() throws {
         let mesh = try DetectorMesh(devices: 2, seed: 1)
         let highest: UInt64 = (1 << 62) - 1

@@ -47,10 +47,16 @@ package struct Mastership: Equatable, Sendable {
     package mutating func started() -> [Action] { settle() }
 
     /// Others are alive now, or no longer.
+    ///
+    /// What one has claimed counts while it is alive, also if it did so before this device heard that it is.
     package mutating func changed(living: Set<DeviceID>) -> [Action] {
         self.living = living
-        followed = followed.filter { living.contains($0.key) }
         return settle()
+    }
+
+    /// Nothing is known of a device any more.
+    package mutating func forgot(_ id: DeviceID) {
+        followed[id] = nil
     }
 
     /// A device has a connection: it is told whom this one follows, or did before it saw that device.
