@@ -6,7 +6,8 @@ build_packages=(git libcrypt-dev libedit-dev libqrencode-dev libsqlite3-dev zlib
 # For the tests of the built programs, which other people's clients, browsers and tools talk to.
 # shellcheck disable=SC2034
 test_packages=(
-    apache2-utils chromium iproute2 netcat-openbsd openssl procps protobuf-compiler python3-venv tmux whois
+    apache2-utils chromium iproute2 libprotobuf-dev netcat-openbsd openssl procps protobuf-compiler python3-venv
+    tmux whois
 )
 
 as_root() {
