@@ -42,8 +42,8 @@ struct SetCommand: AsyncParsableCommand {
     }
 
     private func bytes() throws -> Data {
-        if let value { return Data(value.utf8) }
         // One byte more than is allowed is enough to see that it is too much.
+        if let value { return Data(value.utf8.prefix(StoreLimits.value + 1)) }
         return try FileHandle.standardInput.read(upToCount: StoreLimits.value + 1) ?? Data()
     }
 }

@@ -41,6 +41,17 @@ import Testing
         #expect(endpoints.count <= 16)
     }
 
+    @Test mutating func `what a source has proven its own later claim does not displace`() throws {
+        var record = try claim("192.0.2.1:1", .signaling)
+        record.isProven = true
+        table.listed([record], by: .signaling, at: start)
+        _ = table.seen(try claim("198.51.100.1:1", .signaling), at: start)
+        #expect(try endpoints == ["192.0.2.1:1", "198.51.100.1:1"].map(kit.endpoint))
+        #expect(table.places(of: kit.other).map(\.isProven) == [true, false])
+        _ = table.expire(at: record.until)
+        #expect(table.whereabouts(of: kit.other) == nil)
+    }
+
     @Test mutating func `a full table refuses claims, and makes room for a proof by forgetting a claim`() throws {
         for number in 0..<4 {
             let sighting = try sighting(.broadcast, of: DiscoveryKit.device(number), for: .seconds(90 - Int64(number)))

@@ -162,6 +162,8 @@ extension SightingTable.Entry {
     }
 
     fileprivate mutating func merge(_ sighting: Sighting) {
+        // What a source has proven it can take back only by telling all that it knows.
+        if isProven, !sighting.isProven { return mergeClaim(sighting) }
         (name, instance) = (sighting.name ?? name, sighting.instance ?? instance)
         (isProven, mayBeDialed) = (sighting.isProven, sighting.mayBeDialed)
         until = max(until, sighting.until)
@@ -176,5 +178,14 @@ extension SightingTable.Entry {
         let old = places.filter { !sighting.endpoints.contains($0.endpoint) }
         let bound = sighting.isProven || sighting.source <= .signaling ? SightingLimits.proven : SightingLimits.claimed
         places = Array((new + old).prefix(bound))
+    }
+
+    private mutating func mergeClaim(_ sighting: Sighting) {
+        let known = Set(places.map(\.endpoint))
+        let end = min(until, sighting.until)
+        let new = sighting.endpoints.filter { !known.contains($0) }.map {
+            SightingTable.Place(endpoint: $0, source: sighting.source, isProven: false, until: end)
+        }
+        places = Array((places + new).prefix(SightingLimits.proven))
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes mesh.pb.swift from mesh.proto, with Debian's protobuf-compiler, libprotobuf-dev's own schemas and the plugin of the swift-protobuf that the
-# package resolves. Another folder to write to may be given.
+# Makes mesh.pb.swift from mesh.proto, with Debian's protobuf-compiler and libprotobuf-dev, and the plugin of the
+# swift-protobuf that the package resolves. Another folder to write to may be given.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here}
