@@ -72,6 +72,8 @@ actor Agent {
     var earlierPeers: [EarlierPeer: NIODeadline] = [:]
     var sessions: [DeviceID: Session]
     let disk: AgentDisk
+    /// Why the last write was not done, if it wasn't.
+    var diskFault: String?
     var programs: [Int: Program] = [:]
     /// What the prompt is told the changes of.
     var watched: String?

@@ -208,15 +208,17 @@ extension Agent {
         }
     }
 
-    /// Does what is to be on the disk; what stopped it, if anything did, is shown.
+    /// Does what is to be on the disk, and gives what stopped it, which is shown once as long as it is the same.
     @discardableResult
     func onDisk(_ body: () throws -> Void) -> String? {
+        let before = diskFault
         do {
             try body()
-            return nil
+            diskFault = nil
         } catch {
-            show("* the disk: \(error)")
-            return "the disk: \(error)"
+            diskFault = "the disk: \(error)"
         }
+        if let diskFault, diskFault != before { show("* \(diskFault)") }
+        return diskFault
     }
 }
