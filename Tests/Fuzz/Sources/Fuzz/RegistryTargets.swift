@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import MeshCore
+import NIOCore
 
 /// What is taken for JSON, and for a registration, is written as something that is taken for the same.
 func fuzzRegistrations(_ input: [UInt8]) {
