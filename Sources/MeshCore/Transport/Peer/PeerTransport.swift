@@ -229,5 +229,5 @@ package struct PeerTransportOptions: Sendable {
     package init() {}
 }
 
-/// A connection is closed at once: there are too many, or it is not allowed.
+/// A connection is closed at once: what it speaks is not allowed from where it comes.
 private struct NotTakenIn: Error {}
